@@ -1,0 +1,37 @@
+# What there is to make: see `make help`.
+
+LUAS := 5.1 5.2 5.3 5.4 jit
+# One or several of LUAS: `make build LUA=5.4`.
+LUA ?= $(LUAS)
+# Suites of `make test`, all of them if empty: `make test LUA=jit SUITES="spec attacks"`.
+SUITES ?=
+
+.DEFAULT_GOAL := build
+.PHONY: help build test demo bench clean
+
+help:
+	@echo 'make build [LUA=5.4]                  build/<lua>/sandbox.so for $(LUAS)'
+	@echo 'make test [LUA=5.4] [SUITES="spec"]   every suite on each Lua; logs in build/log'
+	@echo 'make demo                             installs the rock in build/rocks and runs the examples with it'
+	@echo 'make bench                            the benchmarks'
+	@echo 'make clean                            removes build/ and target/'
+
+build:
+	@scripts/setup build
+	@set -e; for lua in $(LUA); do scripts/build "$$lua"; echo "build/$$lua/sandbox.so"; done
+
+# Whatever happens, the last line says how many passed and failed.
+test:
+	@scripts/setup test || { echo '0 passed, 1 failed'; exit 1; }
+	@scripts/test -l "$(LUA)" $(if $(SUITES),-s "$(SUITES)")
+
+demo:
+	@scripts/setup test
+	@scripts/demo
+
+bench:
+	@if [ -x bench/run ]; then scripts/setup test && scripts/build 5.4 && exec bench/run; \
+	else echo 'make bench: there are no benchmarks yet (bench/run is missing)' >&2; exit 1; fi
+
+clean:
+	rm -rf build target

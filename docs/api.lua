@@ -1,0 +1,188 @@
+--- Separate Lua states that run code nobody vouches for.
+--
+-- The **host** is the state that calls `sandbox.new`; a **box** is the handle of the state it gets; the
+-- **wall** is the border between them. A box may itself be the host of boxes below it (`box:opensandbox`).
+--
+-- Across the wall go nil, booleans, numbers (integers stay integers), strings and tables, copied: cycles and
+-- sharing are kept, metatables dropped. Functions become proxies, both ways. A coroutine, or userdata other
+-- than a stream, is an error that names where it sits: `argument 1.users[3]`.
+--
+-- Misuse raises a string in stock wording: `bad argument #1 to 'dofile' (string expected, got table)`.
+--
+-- This file documents the native library `sandbox.so` for LDoc; it holds no code.
+--
+--     local sandbox = require("sandbox")
+--     local box = sandbox.new({ memory = 32 * 2^20, cpu = 1 })
+--     box:stdout(io.stdout)
+--     box:dofile("untrusted.lua")
+--     box:close()
+--
+-- @module sandbox
+
+--- The limits of a box: options of `sandbox.new` and `sandbox.run`, and the argument and result of
+-- `box:limits`.
+-- `math.huge` lifts a limit. A box below another spends its own limits and those of every box above it.
+-- @table options
+-- @tfield[opt=67108864] number memory bytes, 64 MiB unless set: the box's heap, its streams' and values'
+--   buffers, and all boxes below it. Past it Lua raises `not enough memory`, which the code inside may catch
+-- @tfield[opt=10] number cpu seconds of the thread's CPU time spent inside the box, host callbacks excluded
+-- @tfield[opt=math.huge] number wall seconds of real time of each call into the box, host callbacks included
+-- @tfield[opt=math.huge] number output bytes through stdout and stderr
+-- @tfield[opt] number depth levels of boxes below this one; what is left of `MAX_DEPTH` unless set, and never
+--   more than that
+-- @tfield[opt="life"] string per what an allowance of `cpu` and `output` lasts for: `"life"`, the box's life
+--   or until `box:limits` starts a new one, or `"call"`, each call from the host
+-- @see box:limits
+
+--- The version of this library, a string.
+-- @field _VERSION
+
+--- How many levels of boxes there may be in all: 10.
+-- @field MAX_DEPTH
+
+--- Makes a new box.
+-- @function new
+-- @tparam[opt] table options see `options`
+-- @treturn box the box, `"ready"`, its streams acting like /dev/null, its environment empty
+-- @raise an unknown option, or a value of the wrong type or range, by the option's name; `not enough memory`;
+--   one level more than `depth` allows, with a message that says so
+-- @usage local box = sandbox.new({ memory = 32 * 2^20, cpu = 1 })
+
+--- Runs code in a box of its own: new, run, close.
+-- @function run
+-- @string code Lua source text; bytecode is refused
+-- @tparam[opt] table options see `options`
+-- @param[opt] ... what the code gets as `...`
+-- @return what the code returned
+-- @raise what the code raised, or a limit's message, and as `new` does
+-- @usage assert(sandbox.run("local a, b = ... return a + b", { cpu = 0.1 }, 2, 3) == 5)
+
+--- Makes a stock file handle that is backed by functions.
+-- `io.type` says `"file"`; `io.input`, `io.lines`, `f:read` in every format, `f:lines`, `f:write` and
+-- `f:setvbuf` work with it, and so do C modules that take a `FILE*`. `f:seek` is an error (nil, message,
+-- errno).
+--
+-- With neither reader nor writer it is a null device; with both, both work on the one handle, in any order.
+-- What is written reaches the writer when the buffer fills, by flush or by close. On LuaJIT that may be as
+-- late as flush or close, because compiled writes can't run Lua.
+--
+-- Using a stream from inside its own callback is an ordinary error. The callbacks cannot yield.
+-- @function newstream
+-- @tparam[opt] function reader `reader(size)`, `size` being a hint in bytes: returns a string or number of
+--   any length, or nil or `""` at the end. Anything else makes the read fail (nil, message, errno), as does
+--   an error that it raises
+-- @tparam[opt] function writer `writer(s)`: gets each piece written; what it raises makes the write, flush or
+--   close fail
+-- @tparam[opt] function cleaner `cleaner()`: called once, when the handle is closed or collected
+-- @treturn file the handle; it stays the host's, also when given to a box
+-- @raise `bad argument #1 to 'newstream' (function expected, got number)` and the like; `not enough memory`
+-- @usage
+-- local upper = sandbox.newstream(nil, function(s) io.stdout:write(s:upper()) end)
+-- upper:write("hello\n")
+-- upper:close()
+
+--- A box.
+-- `tostring(box)` is `sandbox: 0x…`. On a closed box every method but `close` and
+-- `status` raises `sandbox is closed`.
+-- @type box
+
+--- Assigns the box's stdin, or tells which it is.
+-- The position and the buffer are shared with the host. If the host closes the handle, the box gets an
+-- ordinary error; if the box closes it, it is closed for the box alone.
+-- @function box:stdin
+-- @tparam[opt] ?file|nil file an open file handle, assigned; `nil` given explicitly makes the stream act like
+--   /dev/null; without an argument nothing changes
+-- @treturn ?file|nil the handle that is now assigned, or nil where there is none
+-- @raise `bad argument` if it is not a file handle
+
+--- Assigns the box's stdout, or tells which it is.
+-- @function box:stdout
+-- @tparam[opt] ?file|nil file as for `box:stdin`
+-- @treturn ?file|nil the handle that is now assigned
+-- @raise as `box:stdin` does
+-- @see box:stdin
+
+--- Assigns the box's stderr, or tells which it is.
+-- @function box:stderr
+-- @tparam[opt] ?file|nil file as for `box:stdin`
+-- @treturn ?file|nil the handle that is now assigned
+-- @raise as `box:stdin` does
+-- @see box:stdin
+
+--- Sets what `os.getenv` (and `io.getenv`) answers inside, or tells what is set.
+-- The process' own environment never shows through.
+-- @function box:env
+-- @tparam[opt] ?table|function|nil t a table of strings by name, or a function that gets a name and returns a
+--   string or nil; `nil` given explicitly is an empty environment; without an argument nothing changes
+-- @treturn ?table|function|nil what is now in force
+-- @raise `bad argument` if it is anything else
+
+--- Makes this library available inside the box, as the global `sandbox` and to `require "sandbox"`.
+-- @function box:opensandbox
+-- @see options
+
+--- Runs a text Lua file in the box's one state.
+-- Called again, it runs again in the same state. The path is the host's: it is opened by the host, as stock
+-- `dofile` would.
+-- @function box:dofile
+-- @string path the file
+-- @param[opt] ... what the chunk gets as `...`
+-- @return what the chunk returned; nothing if it called `os.exit` (`usage().exit` then has the code)
+-- @raise what the chunk raised, as it was raised; a syntax error; bytecode; a file that can't be read, as
+--   stock `dofile` words it; a limit's message, for example `untrusted.lua:3: cpu limit of 1 s exceeded`; a
+--   box that is exhausted or killed
+
+--- Runs a string of Lua source in the box's one state.
+-- @function box:dostring
+-- @string code Lua source text; bytecode is refused
+-- @param[opt] ... what the chunk gets as `...`
+-- @return what the chunk returned
+-- @raise as `box:dofile` does, but for the file
+-- @see box:dofile
+
+--- Compiles Lua source inside the box without running it.
+-- @function box:load
+-- @string code Lua source text; bytecode is refused
+-- @string[opt] chunkname the chunk's name in messages, as in stock `load`
+-- @treturn[1] function a function that runs the chunk in the box
+-- @treturn[2] nil
+-- @treturn[2] string the message
+
+--- Reads one global of the box.
+-- @function box:get
+-- @string name its name
+-- @return its value, copied; a function comes as a proxy
+-- @raise a value that can't cross, by the place where it sits
+
+--- Sets one global of the box.
+-- @function box:set
+-- @string name its name
+-- @param value its new value, copied; a function goes as a proxy
+-- @raise a value that can't cross, by the place where it sits; `not enough memory`
+
+--- Sets limits and starts a fresh allowance for each one named.
+-- A box that is exhausted runs again once the limit it ran into is set anew.
+-- @function box:limits
+-- @tparam[opt] table t see `options`; without it nothing changes
+-- @treturn table all limits that are in force
+-- @raise as `new` does for its options
+
+--- Tells what the box has used.
+-- @function box:usage
+-- @treturn table `memory`, `memory_peak` and `output` in bytes, `cpu` and `wall` in seconds, `instructions`,
+--   `boxes` (live ones below), and `exit`, the code given to `os.exit`, or nil
+
+--- Tells the state of the box.
+-- @function box:status
+-- @treturn string `"ready"`, `"running"`, `"exhausted"` (stopped, its heap intact; see `box:limits`),
+--   `"killed"` (stopped, its memory given back) or `"closed"`
+-- @treturn ?string what stopped it, if it is exhausted or killed: `memory`, `cpu`, `wall`, `instructions`,
+--   `output`, `stack` (recursion in C) or `fault` (a crash of the interpreter)
+
+--- Tells the box's own stack at its last error.
+-- @function box:traceback
+-- @treturn ?string the traceback, or nil if there was no error
+
+--- Disposes of the box and everything in it at once; none of its code runs.
+-- Closing twice is fine. Collection closes a box, and so does `<close>` in Lua 5.4.
+-- @function box:close

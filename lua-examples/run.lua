@@ -1,0 +1,109 @@
+-- Runs every example in a process of its own, by the interpreter that runs this file:
+--   lua5.4 lua-examples/run.lua           checks exit status and output, ends with `N passed, N failed`
+--   lua5.4 lua-examples/run.lua --show    prints what the examples show
+-- The library is the one that LUA_CPATH finds, else the one in build/<lua>/.
+
+local here = arg[0]:match("^(.*)/") or "."
+
+local function word_counts(n)
+    return ("%s*%d+ %a+\n"):rep(n)
+end
+
+-- `output` is a Lua pattern for all that the example prints, on stdout and stderr together.
+local EXAMPLES = {
+    {
+        file = "hello.lua",
+        title = "a script with its output on the host's stdout",
+        output = "the host, before\n"
+            .. "Hello, world, from call 1 into this box\n"
+            .. "Hello, again, from call 2 into this box\n"
+            .. "the host, after\n",
+    },
+    {
+        file = "connected.lua",
+        title = "a script whose streams and environment are the host's functions",
+        output = "stdout, through the host's writer:\n"
+            .. "pears: 3 EUR\napples: 4 EUR\nplums: 5 EUR\ntotal: 12 EUR\n"
+            .. "stderr, through the host's writer:\n"
+            .. "not an order: %?%?%?\n"
+            .. "environment asked for: CURRENCY, HOME\n",
+    },
+    {
+        file = "word-frequency/main.lua",
+        title = "an untrusted word count of the GPL with 32 MB and 1 s",
+        output = word_counts(10)
+            .. "the same as coreutils; %d+ distinct words\n"
+            .. "used: %d+%.%d+ of 32 MB, %d+%.%d+ of 1 s\n"
+            .. "an endless loop instead: cpu limit of 1 s exceeded\n"
+            .. "an ever longer string instead: not enough memory\n",
+    },
+}
+
+local function quoted(s)
+    return "'" .. s:gsub("'", "'\\''") .. "'"
+end
+
+local function interpreter()
+    local i = -1
+    while arg[i - 1] do
+        i = i - 1
+    end
+    return arg[i]
+end
+
+local function environment()
+    local version = _VERSION:match("%d+%.%d+")
+    if os.getenv("LUA_CPATH") or os.getenv("LUA_CPATH_" .. version:gsub("%.", "_")) then
+        return ""
+    end
+    local folder = rawget(_G, "jit") and "jit" or version
+    return "LUA_CPATH=" .. quoted(here .. "/../build/" .. folder .. "/?.so;;") .. " "
+end
+
+-- The shell reports the exit status, because 5.1's pipe:close() does not; a signal shows as 128 + its number.
+local function run(example)
+    local command = ("%stimeout 60 %s %s 2>&1 </dev/null; echo \"exit status $?\""):format(
+        environment(), quoted(interpreter()), quoted(here .. "/" .. example.file))
+    local pipe = assert(io.popen(command))
+    local printed = pipe:read("*a")
+    pipe:close()
+    local output, status = printed:match("^(.*)exit status (%d+)\n$")
+    return output or printed, tonumber(status)
+end
+
+local function verdict(example, output, status)
+    if status ~= 0 then
+        return "exit status " .. tostring(status)
+    elseif not output:find("^" .. example.output .. "$") then
+        return "unexpected output"
+    end
+    return nil
+end
+
+local show = arg[1] == "--show"
+if arg[1] and not show then
+    io.stderr:write("usage: ", interpreter(), " ", arg[0], " [--show]\n")
+    os.exit(2)
+end
+
+local passed, failed = 0, 0
+for _, example in ipairs(EXAMPLES) do
+    local output, status = run(example)
+    local wrong = verdict(example, output, status)
+    if wrong then
+        failed = failed + 1
+        io.write("FAILED  ", example.file, ": ", wrong, "\n", output)
+    else
+        passed = passed + 1
+        if show then
+            io.write("== ", example.file, ": ", example.title, "\n", output, "\n")
+        else
+            io.write("ok      ", example.file, ": ", example.title, "\n")
+        end
+    end
+end
+
+if not show then
+    io.write(("%d passed, %d failed\n"):format(passed, failed))
+end
+os.exit(failed == 0 and 0 or 1)

@@ -1,0 +1,136 @@
+--- Manual, section 4: code in a box sees no addresses of the process. What tostring shows is an identity: the same
+-- for the same value, another for another, and nothing that points into a mapping.
+
+local helpers = require "spec.helpers"
+
+-- Shows values of every kind in every way there is; one text per line.
+local SHOW = [[
+  local shown = {}
+  local function see(...)
+    for i = 1, select("#", ...) do shown[#shown + 1] = tostring((select(i, ...))) end
+  end
+  local function f() end
+  local co = coroutine.create(f)
+  local named = setmetatable({}, { __name = "my type" })
+  local values = { {}, f, co, print, string.format, coroutine.wrap(f), io.stdin, io.stdout, string, _G, named,
+    ("x"):gmatch("x"), load or loadstring, newproxy and newproxy() or {}, package.loaded, getmetatable("") }
+  for _, value in ipairs(values) do
+    see(value)
+    see(string.format("%s", value))
+    see(select(2, pcall(string.format, "%p", value)))
+    see(select(2, pcall(string.format, "%20p", value)))
+    see(select(2, pcall(string.format, "%q", value)))
+    see(select(2, pcall(error, value)))
+    see(select(2, pcall(error, tostring(value))))
+    see(select(2, pcall(function() return value + 1 end)))
+    see(select(2, pcall(function() return value .. "" end)))
+    see(select(2, pcall(function() return value < 1 end)))
+    see(select(2, pcall(function() return #value, value.x.y end)))
+    see(select(2, pcall(string.rep, value)))
+    see(select(2, pcall(ipairs, value)))
+    see(select(2, pcall(setmetatable, value, value)))
+    see(select(2, pcall(require, value)))
+    see(debug.traceback(value))
+  end
+  see(select(2, pcall(string.format, "%p", "a string")))
+  see(select(2, pcall(string.format, "%p", ("a long string "):rep(10))))
+  see(select(2, pcall(string.format, "%p %p", 1, nil)))
+  see(debug.traceback("here"), debug.traceback(co))
+  if sandbox then see(sandbox, sandbox.new(), sandbox.new) end
+  return table.concat(shown, "\n")]]
+
+-- The ranges of addresses in use.
+local function ranges()
+  local list = {}
+  for _, line in ipairs(helpers.mappings()) do
+    local low, high = line:match("^(%x+)%-(%x+)")
+    list[#list + 1] = { tonumber(low, 16), tonumber(high, 16) }
+  end
+  return list
+end
+
+local function mapped(number, list)
+  for _, range in ipairs(list) do
+    if number >= range[1] and number < range[2] then return true end
+  end
+  return false
+end
+
+describe("addresses", function()
+  after_each(helpers.tidy)
+
+  it("of the stock interpreter are seen by this test", function()
+    -- What the cases below look for is there to be found.
+    local number = tonumber(tostring({}):match("0x(%x+)"), 16)
+    assert.is_true(mapped(number, ranges()))
+  end)
+
+  it("of the process show nowhere in a box", function()
+    local box = helpers.box()
+    box:opensandbox()
+    local text = box:dostring(SHOW)
+    local list = ranges()
+    local seen = 0
+    for digits in text:gmatch("%x%x%x%x+") do
+      seen = seen + 1
+      local number = tonumber(digits, 16)
+      assert.is_false(mapped(number, list), digits .. " is an address, in:\n" .. text)
+    end
+    assert.is_true(seen > 0 or text:find("table: ", 1, true) ~= nil)
+  end)
+
+  it("show nowhere in what print and io.write give, nor in error messages that reach the host", function()
+    local box = helpers.box()
+    local text = helpers.captured(box)
+    box:dostring("print({}, print, coroutine.create(print), io.stdin) io.write(tostring({}))")
+    local _, message = pcall(box.dostring, box, "error(tostring({}) .. tostring(print))")
+    local list = ranges()
+    for digits in (text() .. message .. tostring(box:traceback())):gmatch("%x%x%x%x+") do
+      assert.is_false(mapped(tonumber(digits, 16), list), digits)
+    end
+  end)
+
+  it("give way to identities in the stock form", function()
+    local box = helpers.box()
+    for code, form in pairs { ["{}"] = "^table: ", ["print"] = "^function: ", ["coroutine.create(print)"] = "^thread: ",
+      ["function() end"] = "^function: ", ["io.stdin"] = "^file %(" } do
+      local shown = box:dostring("return tostring(" .. code .. ")")
+      assert.is_truthy(shown:find(form), shown)
+    end
+  end)
+
+  it("give way to identities that stay and differ", function()
+    assert.is_true(helpers.box():dostring([[
+      local t = {}
+      local before = tostring(t)
+      local seen = { [before] = t }
+      for i = 1, 2000 do
+        local u = {}
+        local name = tostring(u)
+        assert(not seen[name], "two values show the same")
+        seen[name] = u
+      end
+      collectgarbage()
+      for name, value in pairs(seen) do assert(tostring(value) == name) end
+      assert(tostring(t) == before and string.format("%s", t) == before)
+      assert(tostring(print) == tostring(print) and tostring(print) ~= tostring(pairs))
+      return true]]))
+  end)
+
+  it("don't show by comparing boxes", function()
+    local function identity() return helpers.box():dostring("return tostring({})") end
+    local list = ranges()
+    for _ = 1, 5 do
+      local number = tonumber(identity():match("(%x+)$"), 16)
+      assert.is_false(number ~= nil and mapped(number, list))
+    end
+  end)
+
+  it("of the host's values don't show through proxies and errors", function()
+    local box = helpers.box()
+    box:set("f", function() error(setmetatable({}, { __tostring = function() return "ours" end })) end)
+    local shown = box:dostring("return tostring(f) .. ' ' .. tostring(select(2, pcall(f)))")
+    local list = ranges()
+    for digits in shown:gmatch("%x%x%x%x+") do assert.is_false(mapped(tonumber(digits, 16), list), digits) end
+  end)
+end)

@@ -1,0 +1,257 @@
+--- What the specs share: which Lua this is, boxes and files that are tidied away after each case,
+-- figures of this process, and the same chunk run by the stock interpreter and in a box.
+
+local assert = require "luassert"
+local busted = require "busted"
+local system = require "system"
+
+local helpers = {}
+
+local is_jit = rawget(_G, "jit") ~= nil
+
+--- The name of this Lua's folder under build/: "5.1" to "5.4", or "jit".
+helpers.lua = is_jit and "jit" or _VERSION:match("%d%.%d")
+helpers.is_jit = is_jit
+--- 5.1 as 51 and so on; LuaJIT speaks 5.1.
+helpers.version = tonumber((_VERSION:gsub("%D", "")))
+--- The interpreter that runs this suite.
+helpers.interpreter = arg[-1]
+
+-- Appended, so that what LUA_CPATH names wins.
+package.cpath = package.cpath .. ";build/" .. helpers.lua .. "/?.so"
+local sandbox = require "sandbox"
+
+helpers.MiB = 2 ^ 20
+helpers.unpack = rawget(table, "unpack") or rawget(_G, "unpack")
+
+-- Reasons for which a case is pending on some Lua.
+helpers.no_soft_stop = is_jit
+  and "LuaJIT: a soft stop is not promised, compiled loops are stopped hard and the box is killed"
+helpers.no_integers = helpers.version < 53 and "this Lua has no integer subtype"
+helpers.no_close = helpers.version < 54 and "to-be-closed variables came with Lua 5.4"
+helpers.no_table_gc = helpers.version < 52 and "finalizers of tables came with Lua 5.2"
+
+--- A case that is pending where this Lua can't do it: `cannot` is the reason, or false.
+function helpers.it_unless(cannot, name, body)
+  if cannot then
+    return busted.it(name, function() pending(cannot) end)
+  end
+  return busted.it(name, body)
+end
+
+-- Boxes and files -----------------------------------------------------------------------------------------------
+
+local boxes, files = {}, {}
+
+--- A new box, closed after the case.
+function helpers.box(options)
+  local box = sandbox.new(options)
+  boxes[#boxes + 1] = box
+  return box
+end
+
+--- The path of a new file with this content, removed after the case.
+function helpers.file(content)
+  local path = os.tmpname()
+  files[#files + 1] = path
+  local file = assert(io.open(path, "wb"))
+  file:write(content)
+  file:close()
+  return path
+end
+
+--- An open handle on a new file with this content.
+function helpers.handle(content, mode)
+  return assert(io.open(helpers.file(content), mode or "rb"))
+end
+
+--- For after_each.
+function helpers.tidy()
+  for _, box in ipairs(boxes) do box:close() end
+  for _, path in ipairs(files) do os.remove(path) end
+  boxes, files = {}, {}
+end
+
+--- Assigns a file to the box's stdout (or "stderr"); the function it returns gives what was written so far.
+function helpers.captured(box, stream)
+  local file = assert(io.tmpfile())
+  box[stream or "stdout"](box, file)
+  return function()
+    file:flush()
+    file:seek("set")
+    local text = file:read("*a")
+    file:seek("end")
+    return text
+  end
+end
+
+-- Assertions ----------------------------------------------------------------------------------------------------
+
+--- Asserts that `body` raises a string that holds each of these texts; returns it.
+function helpers.raises(body, ...)
+  local ok, message = pcall(body)
+  assert(not ok, "nothing was raised")
+  assert(type(message) == "string", "raised a " .. type(message) .. " value")
+  for _, text in ipairs { ... } do
+    assert(message:find(text, 1, true), ("%q is not in %q"):format(text, message))
+  end
+  return message
+end
+
+--- Asserts that the box was stopped for this kind of limit; softly wherever soft stops are promised.
+function helpers.assert_stopped(box, kind, softly)
+  local status, reason = box:status()
+  if softly and not helpers.no_soft_stop then
+    assert.equal("exhausted", status)
+  else
+    assert(status == "exhausted" or status == "killed", "the box is " .. tostring(status))
+  end
+  assert.equal(kind, reason)
+end
+
+--- Asserts that code which would never end is stopped by the box's cpu limit of `seconds`, in about that time.
+-- Measured in CPU time, so that a busy machine does no harm.
+function helpers.assert_cpu_stop(box, seconds, code, ...)
+  local arguments = { n = select("#", ...), ... }
+  local before = os.clock()
+  local message = helpers.raises(function()
+    box:dostring(code, helpers.unpack(arguments, 1, arguments.n))
+  end, ("cpu limit of %s s exceeded"):format(seconds))
+  local spent = os.clock() - before
+  helpers.assert_stopped(box, "cpu")
+  assert(spent < seconds + 1, ("stopped only after %.2f s of CPU time"):format(spent))
+  return message
+end
+
+-- This process --------------------------------------------------------------------------------------------------
+
+--- Seconds of real time.
+helpers.now = system.monotime
+helpers.sleep = system.sleep
+
+--- Resident memory of this process in bytes.
+function helpers.resident()
+  local file = assert(io.open("/proc/self/status"))
+  local status = file:read("*a")
+  file:close()
+  return tonumber(status:match("VmRSS:%s*(%d+) kB")) * 1024
+end
+
+--- The lines of /proc/self/maps, one per mapping.
+function helpers.mappings()
+  local lines = {}
+  for line in io.lines("/proc/self/maps") do lines[#lines + 1] = line end
+  return lines
+end
+
+--- Runs `turn` until things are warm, then `turns` times more, and asserts that this process did not grow.
+function helpers.assert_flat(turns, turn)
+  for _ = 1, math.ceil(turns / 10) do turn() end
+  collectgarbage() collectgarbage()
+  local resident, mappings = helpers.resident(), #helpers.mappings()
+  for _ = 1, turns do turn() end
+  collectgarbage() collectgarbage()
+  local grown, mapped = helpers.resident() - resident, #helpers.mappings() - mappings
+  assert(grown < 8 * helpers.MiB, ("grew by %.1f MiB"):format(grown / helpers.MiB))
+  assert(mapped < 40, ("%d mappings more"):format(mapped))
+end
+
+--- Burns this much of the thread's CPU time in the host.
+function helpers.burn(seconds)
+  local stop = os.clock() + seconds
+  while os.clock() < stop do end
+end
+
+--- Runs a chunk in a host process of its own, so that a crash is seen as one; gives its output and its exit code
+-- (128 + n for signal n). `shell` is put before the command, such as "ulimit -s 256;".
+function helpers.in_process(code, shell)
+  local path = helpers.file(("package.cpath = %q\n"):format(package.cpath) .. code)
+  local command = ("{ %s timeout 60 %s %s; } 2>&1 </dev/null; echo exit=$?")
+    :format(shell or "", helpers.interpreter, path)
+  local pipe = assert(io.popen(command))
+  local output = pipe:read("*a")
+  pipe:close()
+  local text, code_text = output:match("^(.*)exit=(%d+)\n$")
+  return text, tonumber(code_text)
+end
+
+-- The same as stock ---------------------------------------------------------------------------------------------
+
+-- Runs each snippet and writes down what it gave, without anything that differs from state to state.
+local DRIVER = [==[
+local load, type, pcall, pairs, select, tostring = loadstring or load, type, pcall, pairs, select, tostring
+local format, sort, concat, floor = string.format, table.sort, table.concat, math.floor
+local subtype = math.type
+local show
+local function show_table(value, above)
+  local items = {}
+  above[value] = true
+  for k, v in pairs(value) do items[#items + 1] = show(k, above) .. "=" .. show(v, above) end
+  above[value] = nil
+  sort(items)
+  return "{" .. concat(items, " ") .. "}"
+end
+function show(value, above)
+  local kind = type(value)
+  if kind == "string" then return format("%q", value) end
+  if kind == "number" then
+    if value ~= value then return "nan" end
+    if subtype then return subtype(value) .. ":" .. format("%.17g", value) end
+    return format("%.17g", value)
+  end
+  if kind == "table" then return above[value] and "<cycle>" or show_table(value, above) end
+  if kind == "boolean" or kind == "nil" then return tostring(value) end
+  return "<" .. kind .. ">"
+end
+local function results(...)
+  local shown = {}
+  for i = 1, select("#", ...) do shown[i] = show((select(i, ...)), {}) end
+  return concat(shown, ", ")
+end
+local lines = {}
+for i, snippet in ipairs(snippets) do
+  local chunk, message = load(snippet, "=snippet")
+  lines[i] = chunk and results(pcall(chunk)) or "syntax: " .. tostring(message)
+end
+return concat(lines, "\1")
+]==]
+
+local function split(text)
+  local parts = {}
+  for part in (text .. "\1"):gmatch("([^\1]*)\1") do parts[#parts + 1] = part end
+  return parts
+end
+
+--- Runs the snippets by the stock interpreter, in a process of its own with `input` as its stdin, and in the box
+-- given (or a new one); gives a list of those that differ.
+function helpers.differences(snippets, input, box)
+  local quoted = {}
+  for i, snippet in ipairs(snippets) do quoted[i] = ("%q"):format(snippet) end
+  local chunk = helpers.file("local snippets = {" .. table.concat(quoted, ",\n") .. "}\n" .. DRIVER)
+  local source = helpers.file(input or "")
+  local pipe = assert(io.popen(("%s -e 'io.write(dofile(%q))' < %s"):format(helpers.interpreter, chunk, source)))
+  local stock = split(pipe:read("*a"))
+  pipe:close()
+  assert.equal(#snippets, #stock)
+
+  box = box or helpers.box()
+  local handle = assert(io.open(source, "rb"))
+  box:stdin(handle)
+  local inside = split(box:dofile(chunk))
+  handle:close()
+  local different = {}
+  for i, snippet in ipairs(snippets) do
+    if stock[i] ~= inside[i] then
+      different[#different + 1] = ("%s\n  stock: %s\n  box:   %s"):format(snippet, stock[i], tostring(inside[i]))
+    end
+  end
+  return different
+end
+
+--- Asserts that the snippets do in a box what they do in the stock interpreter, messages included.
+function helpers.assert_as_stock(snippets, input, box)
+  local different = helpers.differences(snippets, input, box)
+  assert(#different == 0, table.concat(different, "\n"))
+end
+
+return helpers

@@ -1,0 +1,213 @@
+//! Deadlines: what a thread that runs a box must not outlast, and the clocks that tell.
+//!
+//! Arming is a few stores: a [`Beat`] per OS thread holds the deadlines, and one [`watchdog`] thread reads them all. When one has
+//! passed it signals the thread ([`signal`]): first for a soft stop, and [`GRACE_NS`] later for a hard one.
+//!
+//! # Safety
+//! Beats are leaked and reused, never freed, so the watchdog may read one whose thread is gone. All fields are atomics.
+#![allow(unsafe_code)]
+
+use std::cell::Cell;
+use std::ptr;
+use std::sync::atomic::{AtomicBool, AtomicI32, AtomicPtr, AtomicU64, AtomicU8, Ordering::*};
+
+pub mod signal;
+pub mod watchdog;
+
+/// How long a run may take to obey a soft stop.
+pub const GRACE_NS: u64 = 20_000_000;
+/// A deadline that never comes.
+pub const NEVER: u64 = u64::MAX;
+
+/// The CPU clock ran out.
+pub const WHY_CPU: u8 = 1;
+/// Real time ran out.
+pub const WHY_WALL: u8 = 2;
+
+/// The deadlines of one OS thread.
+pub struct Beat {
+    next: AtomicPtr<Beat>,
+    in_use: AtomicBool,
+    tid: AtomicI32,
+    armed: AtomicU64,
+    /// On the thread's CPU clock, ns.
+    cpu: AtomicU64,
+    /// The earliest monotonic time at which `cpu` can have passed, ns.
+    cpu_from: AtomicU64,
+    /// On the monotonic clock, ns.
+    wall: AtomicU64,
+    stage: AtomicU8,
+    why: AtomicU8,
+    since: AtomicU64,
+    busy: AtomicBool,
+    forks: AtomicU64,
+}
+
+static BEATS: AtomicPtr<Beat> = AtomicPtr::new(ptr::null_mut());
+static SEQUENCE: AtomicU64 = AtomicU64::new(1);
+static FORKS: AtomicU64 = AtomicU64::new(0);
+
+/// What the thread's CPU clock shows, ns.
+pub fn thread_cpu_ns() -> u64 {
+    read_clock(libc::CLOCK_THREAD_CPUTIME_ID)
+}
+
+/// What the monotonic clock shows, ns.
+pub fn mono_ns() -> u64 {
+    read_clock(libc::CLOCK_MONOTONIC)
+}
+
+fn read_clock(id: libc::clockid_t) -> u64 {
+    let mut t = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    // SAFETY: `t` is a valid place to write to.
+    if unsafe { libc::clock_gettime(id, &mut t) } != 0 {
+        return 0;
+    }
+    (t.tv_sec as u64).wrapping_mul(1_000_000_000).wrapping_add(t.tv_nsec as u64)
+}
+
+impl Beat {
+    const fn new() -> Beat {
+        Beat {
+            next: AtomicPtr::new(ptr::null_mut()),
+            in_use: AtomicBool::new(true),
+            tid: AtomicI32::new(0),
+            armed: AtomicU64::new(0),
+            cpu: AtomicU64::new(NEVER),
+            cpu_from: AtomicU64::new(NEVER),
+            wall: AtomicU64::new(NEVER),
+            stage: AtomicU8::new(0),
+            why: AtomicU8::new(0),
+            since: AtomicU64::new(0),
+            busy: AtomicBool::new(false),
+            forks: AtomicU64::new(0),
+        }
+    }
+
+    /// Sets the deadlines and starts to watch them. `cpu` is on the thread's CPU clock, `cpu_from` and `wall` on the monotonic one.
+    pub fn arm(&self, cpu: u64, cpu_from: u64, wall: u64) {
+        if cpu == NEVER && wall == NEVER {
+            return;
+        }
+        self.cpu.store(cpu, Relaxed);
+        self.cpu_from.store(cpu_from, Relaxed);
+        self.wall.store(wall, Relaxed);
+        self.stage.store(0, Relaxed);
+        self.why.store(0, Relaxed);
+        self.armed.store(SEQUENCE.fetch_add(1, Relaxed), SeqCst);
+        watchdog::wake();
+    }
+
+    /// Stops watching; says why the watchdog had already asked for a stop, if it had. No signal of ours arrives after this.
+    pub fn disarm(&self) -> Option<u8> {
+        self.armed.store(0, SeqCst);
+        while self.busy.load(SeqCst) {
+            // SAFETY: a plain system call.
+            unsafe { libc::sched_yield() };
+        }
+        if self.stage.load(Relaxed) == 0 {
+            return None;
+        }
+        // A signal that is already pending is delivered on the way out of any system call, before the host's next one.
+        // SAFETY: a plain system call.
+        unsafe { libc::sched_yield() };
+        Some(self.why.load(Relaxed))
+    }
+
+    /// How far the stop that the watchdog wants has gone: `STAGE_*` of `seat`.
+    pub fn stage(&self) -> u8 {
+        if self.armed.load(SeqCst) == 0 {
+            return 0;
+        }
+        self.stage.load(Acquire)
+    }
+
+    pub fn why(&self) -> u8 {
+        self.why.load(Relaxed)
+    }
+}
+
+/// Takes a beat for the calling thread and gives it an alternate signal stack; undone when the thread ends.
+struct Ticket {
+    beat: Cell<*const Beat>,
+    stack: Cell<*mut libc::c_void>,
+}
+
+impl Drop for Ticket {
+    fn drop(&mut self) {
+        // SAFETY: beats live for ever; the stack is ours, and no longer in use once it has been disabled.
+        unsafe {
+            if let Some(beat) = self.beat.get().as_ref() {
+                beat.armed.store(0, SeqCst);
+                beat.in_use.store(false, Release);
+            }
+            signal::drop_alternate_stack(self.stack.get());
+        }
+    }
+}
+
+thread_local! {
+    static TICKET: Ticket = const { Ticket { beat: Cell::new(ptr::null()), stack: Cell::new(ptr::null_mut()) } };
+}
+
+/// The calling thread's beat; `None` where the thread is ending or can't be watched.
+pub fn beat() -> Option<&'static Beat> {
+    TICKET
+        .try_with(|ticket| {
+            let forks = FORKS.load(Relaxed);
+            // SAFETY: beats are leaked, see the module's text.
+            let beat = match unsafe { ticket.beat.get().as_ref() } {
+                Some(beat) if beat.forks.load(Relaxed) == forks => return Some(beat),
+                Some(beat) => beat,
+                None => {
+                    ticket.stack.set(signal::make_alternate_stack()?);
+                    claim()
+                }
+            };
+            // SAFETY: a plain system call.
+            beat.tid.store(unsafe { libc::syscall(libc::SYS_gettid) } as i32, Relaxed);
+            beat.forks.store(forks, Relaxed);
+            ticket.beat.set(beat);
+            Some(beat)
+        })
+        .ok()
+        .flatten()
+}
+
+/// A beat that no thread has, or a new one.
+fn claim() -> &'static Beat {
+    let mut at = BEATS.load(Acquire);
+    // SAFETY: beats are leaked, see the module's text.
+    while let Some(beat) = unsafe { at.as_ref() } {
+        if beat.in_use.compare_exchange(false, true, AcqRel, Relaxed).is_ok() {
+            return beat;
+        }
+        at = beat.next.load(Acquire);
+    }
+    let beat: &'static Beat = Box::leak(Box::new(Beat::new()));
+    let mut head = BEATS.load(Acquire);
+    loop {
+        beat.next.store(head, Relaxed);
+        match BEATS.compare_exchange_weak(head, beat as *const Beat as *mut Beat, AcqRel, Acquire) {
+            Ok(_) => return beat,
+            Err(now) => head = now,
+        }
+    }
+}
+
+/// In the child of a fork only the calling thread is left, under a new id, and there is no watchdog.
+pub fn forget_threads() {
+    FORKS.fetch_add(1, Relaxed);
+    let mine = TICKET.try_with(|t| t.beat.get()).unwrap_or(ptr::null());
+    let mut at = BEATS.load(Acquire);
+    // SAFETY: beats are leaked, see the module's text.
+    while let Some(beat) = unsafe { at.as_ref() } {
+        beat.busy.store(false, Relaxed);
+        if !ptr::eq(beat, mine) {
+            beat.armed.store(0, Relaxed);
+            beat.in_use.store(false, Relaxed);
+        }
+        at = beat.next.load(Acquire);
+    }
+    watchdog::forget();
+}

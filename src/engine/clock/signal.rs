@@ -1,0 +1,288 @@
+//! The signals that stop a run: the clock's, and the faults of the interpreter.
+//!
+//! A handler finds out from the stack pointer that it interrupted whether a box was running, and whose. A soft stop sets a count
+//! hook on the Lua thread that runs; a hard stop, and a fault, make the box's coroutine return by rewriting the interrupted
+//! registers. Faults that are no box's go on to whoever handled them before.
+//!
+//! # Safety
+//! Handlers touch seats and beats (never freed) and the interrupted context only; they take no lock and allocate nothing.
+//! `lua_sethook` is documented as callable from a signal handler; it is called on the very thread that runs the state.
+#![allow(unsafe_code)]
+
+use std::mem;
+use std::os::raw::{c_int, c_void};
+use std::ptr;
+use std::sync::atomic::{AtomicI32, AtomicUsize, Ordering::*};
+
+use mlua::ffi::{lua_sethook, LUA_MASKCOUNT};
+
+use crate::engine::seat::{Seat, STAGE_HARD, STAGE_SOFT};
+use crate::engine::stack;
+use crate::engine::switch::{stop_hook, Cause, Finish};
+use crate::engine::zone::{ZONE_ALLOC, ZONE_VM};
+
+const ALTERNATE_SIZE: usize = 64 << 10;
+/// What a handler of ours needs at least, the kernel's frame (AVX-512 included) with it.
+const ALTERNATE_LEAST: usize = 8 << 10;
+const FAULTS: [c_int; 5] = [libc::SIGSEGV, libc::SIGBUS, libc::SIGILL, libc::SIGFPE, libc::SIGABRT];
+
+static NUMBER: AtomicI32 = AtomicI32::new(0);
+/// Leaked `sigaction` that was installed before ours, per entry of `FAULTS`.
+static BEFORE: [AtomicUsize; FAULTS.len()] = [const { AtomicUsize::new(0) }; FAULTS.len()];
+
+type Handler = unsafe extern "C" fn(c_int, *mut libc::siginfo_t, *mut c_void);
+
+/// Signals the thread of that id, if it is one of ours.
+pub fn send(tid: i32) {
+    // SAFETY: plain system calls; a thread that is gone gives ESRCH.
+    unsafe { libc::syscall(libc::SYS_tgkill, libc::getpid(), tid, NUMBER.load(Relaxed)) };
+}
+
+/// Installs the handlers. False where no real-time signal is free.
+pub fn install() -> bool {
+    // SAFETY: sigaction on valid values; the handlers have the signature that SA_SIGINFO asks for.
+    unsafe {
+        let Some(number) = (libc::SIGRTMIN() + 2..=libc::SIGRTMAX() - 3).rev().find(|&n| is_free(n)) else {
+            return false;
+        };
+        NUMBER.store(number, Relaxed);
+        if !set(number, on_clock, libc::SA_RESTART, ptr::null_mut()) {
+            return false;
+        }
+        for (entry, &signal) in BEFORE.iter().zip(FAULTS.iter()) {
+            let old: &'static mut libc::sigaction = Box::leak(Box::new(mem::zeroed()));
+            if libc::sigaction(signal, ptr::null(), old) != 0 {
+                return false;
+            }
+            entry.store(old as *mut libc::sigaction as usize, SeqCst);
+            if !set(signal, on_fault, libc::SA_NODEFER, ptr::null_mut()) {
+                return false;
+            }
+        }
+    }
+    true
+}
+
+unsafe fn is_free(signal: c_int) -> bool {
+    // SAFETY: only reads the disposition.
+    unsafe {
+        let mut old: libc::sigaction = mem::zeroed();
+        libc::sigaction(signal, ptr::null(), &mut old) == 0 && old.sa_sigaction == libc::SIG_DFL
+    }
+}
+
+unsafe fn set(signal: c_int, handler: Handler, flags: c_int, old: *mut libc::sigaction) -> bool {
+    // SAFETY: a complete sigaction for a handler of the right signature.
+    unsafe {
+        let mut action: libc::sigaction = mem::zeroed();
+        action.sa_sigaction = handler as usize;
+        action.sa_flags = libc::SA_SIGINFO | libc::SA_ONSTACK | flags;
+        libc::sigemptyset(&mut action.sa_mask);
+        libc::sigaction(signal, &action, old) == 0
+    }
+}
+
+/// Gives the calling thread an alternate signal stack if it has none, and lets our signals through: what to pass to
+/// [`drop_alternate_stack`] when the thread ends (null if the thread had one).
+pub fn make_alternate_stack() -> Option<*mut c_void> {
+    // SAFETY: plain calls on local values and on a fresh mapping.
+    unsafe {
+        let mut now: libc::stack_t = mem::zeroed();
+        if libc::sigaltstack(ptr::null(), &mut now) == 0
+            && now.ss_flags & libc::SS_DISABLE == 0
+            && now.ss_size >= ALTERNATE_LEAST
+        {
+            return Some(ptr::null_mut());
+        }
+        let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_STACK;
+        let memory =
+            libc::mmap(ptr::null_mut(), ALTERNATE_SIZE, libc::PROT_READ | libc::PROT_WRITE, flags, -1, 0);
+        if memory == libc::MAP_FAILED {
+            return None;
+        }
+        let stack = libc::stack_t { ss_sp: memory, ss_flags: 0, ss_size: ALTERNATE_SIZE };
+        if libc::sigaltstack(&stack, ptr::null_mut()) != 0 {
+            libc::munmap(memory, ALTERNATE_SIZE);
+            return None;
+        }
+        Some(memory)
+    }
+}
+
+/// Takes the alternate stack from the calling thread again.
+///
+/// # Safety
+/// `memory` comes from [`make_alternate_stack`] on the same thread.
+pub unsafe fn drop_alternate_stack(memory: *mut c_void) {
+    if memory.is_null() {
+        return;
+    }
+    // SAFETY: the mapping is ours; it is unmapped only once the kernel no longer uses it.
+    unsafe {
+        let mut now: libc::stack_t = mem::zeroed();
+        if libc::sigaltstack(ptr::null(), &mut now) == 0 && now.ss_sp == memory {
+            let none = libc::stack_t { ss_sp: ptr::null_mut(), ss_flags: libc::SS_DISABLE, ss_size: 0 };
+            if libc::sigaltstack(&none, ptr::null_mut()) != 0 {
+                return;
+            }
+        }
+        libc::munmap(memory, ALTERNATE_SIZE);
+    }
+}
+
+/// Lets the signals that stops are made of through on this thread for the time of a run; what to hand to [`restore_mask`].
+pub fn unblock() -> libc::sigset_t {
+    // SAFETY: plain calls on local values.
+    unsafe {
+        let mut ours: libc::sigset_t = mem::zeroed();
+        let mut old: libc::sigset_t = mem::zeroed();
+        libc::sigemptyset(&mut ours);
+        libc::sigaddset(&mut ours, NUMBER.load(Relaxed));
+        for signal in FAULTS {
+            libc::sigaddset(&mut ours, signal);
+        }
+        libc::pthread_sigmask(libc::SIG_UNBLOCK, &ours, &mut old);
+        old
+    }
+}
+
+/// Puts back the mask that [`unblock`] found, where it blocked something that a run needed.
+pub fn restore_mask(old: &libc::sigset_t) {
+    // SAFETY: plain calls on a mask that `unblock` filled.
+    unsafe {
+        let blocked = libc::sigismember(old, NUMBER.load(Relaxed)) == 1
+            || FAULTS.iter().any(|&signal| libc::sigismember(old, signal) == 1);
+        if blocked {
+            libc::pthread_sigmask(libc::SIG_SETMASK, old, ptr::null_mut());
+        }
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+unsafe fn stack_pointer(context: *mut c_void) -> usize {
+    // SAFETY: the kernel passes a ucontext_t.
+    unsafe { (*(context as *mut libc::ucontext_t)).uc_mcontext.gregs[libc::REG_RSP as usize] as usize }
+}
+
+#[cfg(target_arch = "aarch64")]
+unsafe fn stack_pointer(context: *mut c_void) -> usize {
+    // SAFETY: the kernel passes a ucontext_t.
+    unsafe { (*(context as *mut libc::ucontext_t)).uc_mcontext.sp as usize }
+}
+
+/// Makes the coroutine that was interrupted return `finish` as soon as the handler returns.
+unsafe fn redirect(seat: &Seat, context: *mut c_void, finish: Finish) -> bool {
+    let Some(trap) = seat.trap.get() else { return false };
+    // SAFETY: the caller found the stack pointer of `context` on this seat's stack; what runs there holds nothing that needs
+    // dropping (see `engine::switch`); the registers are set as corosensei asks.
+    unsafe {
+        let context = &mut *(context as *mut libc::ucontext_t);
+        let regs = trap.setup_trap_handler(move || finish);
+        #[cfg(target_arch = "x86_64")]
+        {
+            let g = &mut context.uc_mcontext.gregs;
+            g[libc::REG_RIP as usize] = regs.rip as i64;
+            g[libc::REG_RSP as usize] = regs.rsp as i64;
+            g[libc::REG_RBP as usize] = regs.rbp as i64;
+            g[libc::REG_RDI as usize] = regs.rdi as i64;
+            g[libc::REG_RSI as usize] = regs.rsi as i64;
+            // The direction flag may be set in the middle of a string instruction.
+            g[libc::REG_EFL as usize] &= !0x400;
+        }
+        #[cfg(target_arch = "aarch64")]
+        {
+            let m = &mut context.uc_mcontext;
+            m.pc = regs.pc;
+            m.sp = regs.sp;
+            m.regs[29] = regs.x29;
+            m.regs[30] = regs.lr;
+            m.regs[0] = regs.x0;
+            m.regs[1] = regs.x1;
+        }
+    }
+    seat.trap.set(None);
+    true
+}
+
+unsafe extern "C" fn on_clock(_signal: c_int, info: *mut libc::siginfo_t, context: *mut c_void) {
+    // SAFETY: see the module's text.
+    unsafe {
+        if (*info).si_code != libc::SI_TKILL || (*info).si_pid() != libc::getpid() {
+            return;
+        }
+        let Some(seat) = stack::seat_at(stack_pointer(context)) else { return };
+        let Some(beat) = seat.beat.get().as_ref() else { return };
+        match beat.stage() {
+            STAGE_SOFT => soften(seat),
+            STAGE_HARD => {
+                seat.stage.store(STAGE_HARD, Relaxed);
+                seat.zone.pending.store(STAGE_HARD, Relaxed);
+                if seat.zone.zone.load(Relaxed) == ZONE_VM {
+                    redirect(seat, context, Finish::Killed(Cause::Deadline));
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
+/// Asks the Lua thread that runs to stop at its next instruction.
+///
+/// # Safety
+/// Called on the thread that runs the seat's stack, between two of its instructions.
+pub unsafe fn soften(seat: &Seat) {
+    if seat.stage.load(Relaxed) < STAGE_SOFT {
+        seat.stage.store(STAGE_SOFT, Relaxed);
+    }
+    let current = seat.current.load(Relaxed);
+    if !current.is_null() {
+        // SAFETY: `current` is the thread that runs, kept right by the guest's coroutine functions.
+        unsafe { lua_sethook(current, Some(stop_hook), LUA_MASKCOUNT, 1) };
+    }
+}
+
+unsafe extern "C" fn on_fault(signal: c_int, info: *mut libc::siginfo_t, context: *mut c_void) {
+    // SAFETY: see the module's text.
+    unsafe {
+        let sp = stack_pointer(context);
+        if let Some(seat) = stack::seat_at(sp) {
+            let zone = seat.zone.zone.load(Relaxed);
+            if zone == ZONE_VM || zone == ZONE_ALLOC {
+                let address = if signal == libc::SIGSEGV { (*info).si_addr() as usize } else { 0 };
+                let overflow = stack::in_guard(sp) || (address != 0 && stack::in_guard(address));
+                let cause = if overflow { Cause::Stack } else { Cause::Fault };
+                if redirect(seat, context, Finish::Killed(cause)) {
+                    return;
+                }
+            }
+        }
+        forward(signal, info, context);
+    }
+}
+
+/// Passes a fault on to whoever handled it before us.
+unsafe fn forward(signal: c_int, info: *mut libc::siginfo_t, context: *mut c_void) {
+    // SAFETY: what was installed before us is called as the kernel would have called it.
+    unsafe {
+        let Some(index) = FAULTS.iter().position(|&s| s == signal) else { return };
+        let Some(old) = BEFORE.get(index).and_then(|e| (e.load(SeqCst) as *const libc::sigaction).as_ref()) else {
+            return;
+        };
+        match old.sa_sigaction {
+            libc::SIG_IGN => {}
+            libc::SIG_DFL => {
+                // A real fault comes back at once and ends the process as it would have without us.
+                let mut action: libc::sigaction = mem::zeroed();
+                action.sa_sigaction = libc::SIG_DFL;
+                libc::sigaction(signal, &action, ptr::null_mut());
+                if (*info).si_code <= 0 {
+                    libc::raise(signal);
+                }
+            }
+            handler if old.sa_flags & libc::SA_SIGINFO != 0 => {
+                mem::transmute::<usize, Handler>(handler)(signal, info, context);
+            }
+            handler => mem::transmute::<usize, unsafe extern "C" fn(c_int)>(handler)(signal),
+        }
+    }
+}

@@ -1,0 +1,129 @@
+//! The budget: how many bytes a box may hold, in a chain up to the first box.
+//!
+//! A byte charged to a box is charged to every box above it, and is granted only if each of them can bear it. What
+//! a node charged itself (`own`) is kept apart from what came from below, so that disposing of a box gives back
+//! exactly its own bytes.
+//!
+//! A chain belongs to one thread. All of `charge` and `release` is plain stores: a hard stop between two of them
+//! leaves the counters off by that one block.
+
+use std::cell::Cell;
+use std::rc::Rc;
+
+/// One node of the chain.
+pub struct Budget {
+    used: Cell<usize>,
+    peak: Cell<usize>,
+    limit: Cell<usize>,
+    own: Cell<usize>,
+    parent: Option<Rc<Budget>>,
+}
+
+impl Budget {
+    /// No limit.
+    pub const UNLIMITED: usize = usize::MAX;
+
+    /// A node below `parent`, or the first of a chain. `limit` is in bytes.
+    pub fn new(limit: usize, parent: Option<Rc<Budget>>) -> Rc<Budget> {
+        Rc::new(Budget {
+            used: Cell::new(0),
+            peak: Cell::new(0),
+            limit: Cell::new(limit),
+            own: Cell::new(0),
+            parent,
+        })
+    }
+
+    /// This node and those above it.
+    #[inline]
+    fn chain(&self) -> impl Iterator<Item = &Budget> {
+        std::iter::successors(Some(self), |b| b.parent.as_deref())
+    }
+
+    /// How many more bytes this node alone would grant.
+    #[inline]
+    fn room(&self) -> usize {
+        self.limit.get().saturating_sub(self.used.get())
+    }
+
+    /// How many more bytes the whole chain would grant.
+    pub fn headroom(&self) -> usize {
+        self.chain().map(Budget::room).fold(usize::MAX, usize::min)
+    }
+
+    /// Adds `n` bytes to this node and all above it, or to none if one of them would go past its limit.
+    #[inline]
+    #[must_use]
+    pub fn charge(&self, n: usize) -> bool {
+        if self.chain().any(|b| n > b.room()) {
+            return false;
+        }
+        self.own.set(self.own.get().saturating_add(n));
+        for b in self.chain() {
+            let used = b.used.get().saturating_add(n);
+            b.used.set(used);
+            if used > b.peak.get() {
+                b.peak.set(used);
+            }
+        }
+        true
+    }
+
+    /// Gives back `n` bytes that this node charged.
+    #[inline]
+    pub fn release(&self, n: usize) {
+        // Never more than was charged: a box that has been closed has given everything back already.
+        let n = n.min(self.own.get());
+        self.own.set(self.own.get() - n);
+        for b in self.chain() {
+            b.used.set(b.used.get().saturating_sub(n));
+        }
+    }
+
+    /// Gives back whatever this node charged itself and still holds. Those below have closed before.
+    pub fn close(&self) {
+        self.release(self.own.get());
+    }
+
+    /// Bytes held by this node and all below it.
+    pub fn used(&self) -> usize {
+        self.used.get()
+    }
+
+    /// The most that `used` has ever been.
+    pub fn peak(&self) -> usize {
+        self.peak.get()
+    }
+
+    /// Bytes that this node charged itself.
+    #[cfg(test)]
+    pub fn own(&self) -> usize {
+        self.own.get()
+    }
+
+    /// This node's limit; [`Budget::UNLIMITED`] for none.
+    pub fn limit(&self) -> usize {
+        self.limit.get()
+    }
+
+    /// May be set below what is used: then nothing is granted until enough has been given back.
+    pub fn set_limit(&self, limit: usize) {
+        self.limit.set(limit);
+    }
+
+    /// The nearest node, this one included, that would refuse `n` more bytes.
+    pub fn first_full(&self, n: usize) -> Option<&Budget> {
+        self.chain().find(|b| n > b.room())
+    }
+
+    /// The smallest limit in force here.
+    pub fn smallest_limit(&self) -> usize {
+        self.chain().map(Budget::limit).fold(Budget::UNLIMITED, usize::min)
+    }
+}
+
+impl Drop for Budget {
+    fn drop(&mut self) {
+        self.close();
+    }
+}

@@ -1,0 +1,95 @@
+//! The box's own heap: an allocator in an address range of its own, under a budget.
+//!
+//! | file | what |
+//! |---|---|
+//! | `slots` | ranges of address space, recycled |
+//! | `reserve` | where those ranges come from |
+//! | `budget` | the chain of limits that each byte is charged to |
+//! | `arena` | the header and the `lua_Alloc` |
+//! | `blocks` | how a heap is divided, and the lists of free blocks |
+//! | `pages` | how much a heap touches, and what it gives back |
+//!
+//! Dropping a [`Heap`] drops everything in it: no walk, no `lua_close`.
+//!
+//! # Safety
+//! A `Heap` owns its slot, and with it the header that it reads; each file below says what its own `unsafe` rests on.
+#![allow(unsafe_code)]
+
+mod arena;
+mod blocks;
+mod budget;
+mod pages;
+mod reserve;
+mod slots;
+#[cfg(test)]
+mod tests;
+
+use std::rc::Rc;
+
+pub use arena::{allocate, Arena};
+pub use budget::Budget;
+pub use slots::{fork_lock, fork_unlock, Slot};
+
+/// A heap: its slot, its budget, and between them what was charged.
+pub struct Heap {
+    header: *const Arena,
+    slot: Option<Slot>,
+    budget: Rc<Budget>,
+}
+
+impl Heap {
+    /// A fresh heap in `slot`, charged to `budget`. `None` if the slot is too small for its header.
+    pub fn create(slot: Slot, budget: Rc<Budget>) -> Option<Heap> {
+        let header = Arena::create(&slot, &budget)?;
+        Some(Heap { header, slot: Some(slot), budget })
+    }
+
+    fn arena(&self) -> &Arena {
+        // SAFETY: the header stands in the slot, which this heap owns; all of it is cells.
+        unsafe { &*self.header }
+    }
+
+    /// The arena's header, which [`allocate`] takes as its `ud`.
+    pub fn header(&self) -> *const Arena {
+        self.header
+    }
+
+    /// How long the slot is: no limit can grant more.
+    pub fn capacity(&self) -> usize {
+        self.arena().capacity()
+    }
+
+    /// Whether an address lies in this heap's slot.
+    pub fn contains(&self, addr: usize) -> bool {
+        addr.wrapping_sub(self.header as usize) < self.capacity()
+    }
+
+    /// Bytes in use, as charged to the budget.
+    pub fn live(&self) -> usize {
+        self.arena().sizes().0
+    }
+
+    /// Bytes of the slot that may have pages behind them.
+    pub fn footprint(&self) -> usize {
+        self.arena().sizes().1
+    }
+
+    /// How much of the slot was ever in use.
+    pub fn high_water(&self) -> usize {
+        self.arena().sizes().2
+    }
+
+    pub fn budget(&self) -> &Rc<Budget> {
+        &self.budget
+    }
+}
+
+impl Drop for Heap {
+    fn drop(&mut self) {
+        let (live, _, high) = self.arena().sizes();
+        self.budget.release(live);
+        if let Some(slot) = self.slot.take() {
+            slot.release(high);
+        }
+    }
+}

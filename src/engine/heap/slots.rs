@@ -1,0 +1,271 @@
+//! Slots: a range of address space for each box's heap.
+//!
+//! A process has some 65,000 mappings, so slots are cut from a few large reservations instead of being mapped one
+//! by one. Their bases are equal modulo 4 GiB: PUC Lua hashes an address by its low 32 bits, so a heap copied from
+//! one slot to another keeps its tables in order. Where on those 4 GiB is chosen at random once per process, and
+//! looks like no number that a program would hold.
+//!
+//! # Safety
+//! Nobody else knows a slot's addresses while a `Slot` owns them; the reservations are never unmapped. The pool's
+//! lock is a spin lock of our own, because it has to be held over `fork()`: see [`fork_lock`].
+#![allow(unsafe_code)]
+
+use std::cell::UnsafeCell;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+use super::reserve::{self, Family};
+
+const _: () = assert!(usize::BITS == 64, "slots need 64-bit addresses");
+
+/// From one slot's base to the next.
+pub(super) const STRIDE: usize = 4 << 30;
+/// What a pooled slot offers of its stride; the rest is a gap that nothing touches.
+pub(super) const USABLE: usize = STRIDE - (256 << 20);
+/// The largest slot that comes from the pool.
+const POOLED_MAX: usize = 3 << 30;
+/// How much of a recycled slot keeps its pages: mapping fresh ones costs more than opening a state does.
+const WARM: usize = 64 << 10;
+/// How many recycled slots may keep pages, so that a crowd of boxes does not leave its memory behind.
+const WARM_SLOTS: usize = 128;
+/// LuaJIT keeps type tags above this bit, also where (aarch64) the system would give such addresses.
+pub(super) const CEILING: usize = 1 << 47;
+
+/// The system's page size.
+pub fn page_size() -> usize {
+    static PAGE: AtomicUsize = AtomicUsize::new(0);
+    match PAGE.load(Ordering::Relaxed) {
+        0 => {
+            // SAFETY: no pointers.
+            let page = unsafe { libc::sysconf(libc::_SC_PAGESIZE) };
+            let page = usize::try_from(page).ok().filter(|p| p.is_power_of_two()).unwrap_or(4096);
+            PAGE.store(page, Ordering::Relaxed);
+            page
+        }
+        page => page,
+    }
+}
+
+/// Drops the contents of whole pages; they read as zeros afterwards. Leaves `errno` alone.
+///
+/// # Safety
+/// `[start, start + len)` lies in memory of our own, page aligned, and nothing needs what it holds.
+pub(super) unsafe fn drop_pages(start: *mut u8, len: usize) -> bool {
+    // SAFETY: the caller's promise; errno's address is always valid.
+    unsafe {
+        let errno = libc::__errno_location();
+        let saved = *errno;
+        let done = libc::madvise(start.cast(), len, libc::MADV_DONTNEED) == 0;
+        *errno = saved;
+        done
+    }
+}
+
+/// A range of address space that is one box's alone. Readable and writable all over; pages come with the first touch.
+pub struct Slot {
+    base: usize,
+    size: usize,
+    pooled: bool,
+}
+
+impl Slot {
+    /// A slot of at least `size` bytes, or `None` if the system has none to give. What a recycled one held before
+    /// still stands in its first 64 KiB.
+    pub fn take(size: usize) -> Option<Slot> {
+        let page = page_size();
+        let size = size.max(1).checked_add(page - 1)? & !(page - 1);
+        let mut pool = POOL.lock();
+        if size <= POOLED_MAX {
+            if let Some(base) = pool.take() {
+                return Some(Slot { base, size: USABLE, pooled: true });
+            }
+        }
+        let base = pool.family.map_alone(size)?;
+        Some(Slot { base, size, pooled: false })
+    }
+
+    pub fn base(&self) -> *mut u8 {
+        self.base as *mut u8
+    }
+
+    pub fn size(&self) -> usize {
+        self.size
+    }
+
+    /// Gives the slot back; only the first `used` bytes have been touched.
+    pub fn release(self, used: usize) {
+        self.give_back(used);
+        std::mem::forget(self);
+    }
+
+    fn give_back(&self, used: usize) {
+        if !self.pooled {
+            // SAFETY: the mapping was made for this slot alone.
+            unsafe { reserve::unmap(self.base, self.size) };
+            return;
+        }
+        let used = used.min(self.size).next_multiple_of(page_size());
+        if used > WARM {
+            // SAFETY: inside the slot; its owner is done with it.
+            unsafe { drop_pages(self.base().wrapping_add(WARM), used - WARM) };
+        }
+        if POOL.lock().put(self.base) {
+            return;
+        }
+        // Cooled before it goes on the list, so that nobody has it meanwhile.
+        // SAFETY: as above.
+        unsafe { drop_pages(self.base(), used.min(WARM)) };
+        POOL.lock().put_cold(self.base);
+    }
+}
+
+impl Drop for Slot {
+    fn drop(&mut self) {
+        self.give_back(self.size);
+    }
+}
+
+/// What there is to hand out.
+struct Pool {
+    family: Family,
+    /// Recycled slots, last come, first served. Has room for every slot there is: giving back cannot fail.
+    warm: Vec<usize>,
+    cold: Vec<usize>,
+    /// Slots of the last reservation that nobody had yet.
+    next: usize,
+    left: usize,
+    total: usize,
+    /// Slots to ask for next time.
+    ask: usize,
+    /// Takes to go before a reservation is tried again after a refusal.
+    pause: u32,
+}
+
+impl Pool {
+    const fn new() -> Pool {
+        let family = Family::new();
+        Pool { family, warm: Vec::new(), cold: Vec::new(), next: 0, left: 0, total: 0, ask: 64, pause: 0 }
+    }
+
+    fn take(&mut self) -> Option<usize> {
+        if let Some(base) = self.warm.pop().or_else(|| self.cold.pop()) {
+            return Some(base);
+        }
+        if self.left == 0 && !self.reserve() {
+            return None;
+        }
+        let base = self.next;
+        self.next = base.wrapping_add(STRIDE);
+        self.left -= 1;
+        Some(base)
+    }
+
+    /// Takes the slot back with its pages, unless enough others have theirs.
+    fn put(&mut self, base: usize) -> bool {
+        let room = self.warm.len() < WARM_SLOTS.min(self.warm.capacity());
+        if room {
+            self.warm.push(base);
+        }
+        room
+    }
+
+    fn put_cold(&mut self, base: usize) {
+        // `reserve` made the room; were it missing, losing a slot of address space is better than an abort.
+        if self.cold.len() < self.cold.capacity() {
+            self.cold.push(base);
+        }
+    }
+
+    fn reserve(&mut self) -> bool {
+        if self.pause > 0 {
+            self.pause -= 1;
+            return false;
+        }
+        let mut ask = self.ask;
+        while ask >= 2 {
+            let total = self.total.saturating_add(ask);
+            let more = total.saturating_sub(self.cold.len());
+            if self.warm.try_reserve(WARM_SLOTS).is_err() || self.cold.try_reserve(more).is_err() {
+                return false;
+            }
+            if let Some((first, count)) = self.family.map_slots(ask) {
+                (self.next, self.left) = (first, count);
+                self.total = self.total.saturating_add(count);
+                self.ask = ask.saturating_mul(2).min(1024);
+                return true;
+            }
+            ask /= 2;
+        }
+        self.pause = 64;
+        false
+    }
+}
+
+/// The pool and its lock.
+struct Locked {
+    taken: AtomicBool,
+    pool: UnsafeCell<Pool>,
+}
+
+// SAFETY: `pool` is reached through `lock` alone.
+unsafe impl Sync for Locked {}
+
+static POOL: Locked = Locked { taken: AtomicBool::new(false), pool: UnsafeCell::new(Pool::new()) };
+
+impl Locked {
+    fn acquire(&self) {
+        while self.taken.swap(true, Ordering::Acquire) {
+            // SAFETY: no arguments. Held for a few instructions, or for one reservation.
+            unsafe { libc::sched_yield() };
+        }
+    }
+
+    fn free(&self) {
+        self.taken.store(false, Ordering::Release);
+    }
+
+    fn lock(&self) -> Guard {
+        self.acquire();
+        Guard
+    }
+}
+
+struct Guard;
+
+impl std::ops::Deref for Guard {
+    type Target = Pool;
+    fn deref(&self) -> &Pool {
+        // SAFETY: a guard is the holder of the lock.
+        unsafe { &*POOL.pool.get() }
+    }
+}
+
+impl std::ops::DerefMut for Guard {
+    fn deref_mut(&mut self) -> &mut Pool {
+        // SAFETY: as above, and there is one guard at a time.
+        unsafe { &mut *POOL.pool.get() }
+    }
+}
+
+impl Drop for Guard {
+    fn drop(&mut self) {
+        POOL.free();
+    }
+}
+
+/// Takes the pool's lock for a fork: the child must not find it held by a thread that it does not have. To be called
+/// from a `pthread_atfork` handler, with [`fork_unlock`] in parent and child.
+pub fn fork_lock() {
+    POOL.acquire();
+}
+
+/// Gives back what [`fork_lock`] took.
+pub fn fork_unlock() {
+    POOL.free();
+}
+
+/// Holds the pool's lock meanwhile.
+#[cfg(test)]
+pub(super) fn while_locked(f: impl FnOnce()) {
+    let _guard = POOL.lock();
+    f();
+}

@@ -1,0 +1,23 @@
+//! The engine room: a box's heap, stack and clock. It knows nothing of what crosses the wall.
+//!
+//! | module | is |
+//! |---|---|
+//! | [`heap`] | slots of address space, the arena inside one, the chain of budgets |
+//! | [`stack`] | C stacks with guards, pooled and found by address |
+//! | [`seat`], [`zone`] | what the signal handler and the allocator know of a run |
+//! | [`switch`] | going from the driver to a box's stack and back, or leaving it behind |
+//! | [`clock`] | deadlines, the watchdog thread that reads them, the signals that stop a run |
+//! | [`mcode`] | the machine code that LuaJIT leaves outside the heap |
+//! | [`process`] | what is set up once: signal handlers, fork handlers |
+
+pub mod clock;
+pub mod heap;
+pub mod locale;
+pub mod mcode;
+pub mod process;
+pub mod seat;
+pub mod stack;
+pub mod switch;
+pub mod zone;
+
+pub use switch::{Cause, Event, Finish, Message};

@@ -1,0 +1,324 @@
+//! What the driver answers by itself, in plain Rust: everything that needs no Lua of a level above.
+
+use std::rc::Rc;
+
+use super::core::{Core, Status};
+use super::driver::for_owner;
+use super::encode::Side;
+use super::exchange::{Exchange, NoMemory};
+use super::limits::{whole, Asked, Limit, MAX_DEPTH};
+use super::parcel::{Field, Item, Reader, Writer, HEADER};
+use super::realm::Realm;
+use super::request::{Bound, Entry, Id, Reply, Request, Stream, StreamOp};
+use super::serve::What;
+use super::{files, options, random};
+use crate::engine::heap::{Budget, Heap, Slot};
+use crate::host::driver_io;
+
+/// What comes of a request.
+pub enum Answer {
+    Reply(Reply),
+    /// A box below is to run.
+    Start(Rc<Core>, Entry),
+    /// The level above is to serve it.
+    Owner(What),
+    /// The box of that id has run out of something.
+    Stop(Limit, Id),
+}
+
+/// The exchange behind the pointer that a level has sent.
+pub fn exchange_of<'a>(exchange: *mut Exchange) -> Option<&'a mut Exchange> {
+    // SAFETY: it is lent to the call that waits for this answer; nothing else refers to it meanwhile.
+    #[allow(unsafe_code)]
+    unsafe {
+        exchange.as_mut()
+    }
+}
+
+/// Makes the box pay for what lies in the exchange of a call from the host.
+pub fn charge_exchange(exchange: *mut Exchange, core: &Core) -> bool {
+    match exchange_of(exchange) {
+        Some(e) => e.pay_by(Some(Rc::clone(&core.budget))).is_ok() || {
+            // What is to be said about it must not be charged to the box that has nothing left.
+            let _ = e.pay_by(None);
+            e.out.clear();
+            false
+        },
+        None => true,
+    }
+}
+
+/// An answer of values.
+pub fn values(exchange: *mut Exchange, f: impl FnOnce(&mut Writer<'_>) -> Result<(), NoMemory>) -> Reply {
+    let Some(e) = exchange_of(exchange) else { return Reply::Values };
+    match Writer::new(&mut e.back).and_then(|mut w| f(&mut w)) {
+        Ok(()) => Reply::Values,
+        Err(NoMemory) => Reply::NoMemory,
+    }
+}
+
+/// An answer that is raised.
+pub fn error(exchange: *mut Exchange, text: &str) -> Reply {
+    said(exchange, text, Reply::Error)
+}
+
+fn misuse(exchange: *mut Exchange, arg: u8, text: &str) -> Reply {
+    said(exchange, text, Reply::Misuse(arg))
+}
+
+fn said(exchange: *mut Exchange, text: &str, reply: Reply) -> Reply {
+    if text == crate::lua::compat::NO_MEMORY {
+        return Reply::NoMemory;
+    }
+    let Some(e) = exchange_of(exchange) else { return Reply::NoMemory };
+    // A box that has used up its memory must still be told why it was stopped.
+    let _ = e.pay_by(None);
+    match values(exchange, |w| w.string(text.as_bytes())) {
+        Reply::Values => reply,
+        other => other,
+    }
+}
+
+fn sent(exchange: *mut Exchange) -> Reader<'static> {
+    match exchange_of(exchange) {
+        Some(e) => Reader::new(e.buffer(Side::Out).as_slice()),
+        None => Reader::new(&[]),
+    }
+}
+
+/// Answers one request of `asker` (`None`: the host).
+pub fn answer(realm: &Realm, asker: Option<&Rc<Core>>, request: Request, exchange: *mut Exchange) -> Answer {
+    let find = |id: Id| {
+        let core = realm.find(id)?;
+        let mine = match (&core.parent, asker) {
+            (None, None) => true,
+            (Some(parent), Some(asker)) => Rc::ptr_eq(parent, asker),
+            _ => false,
+        };
+        mine.then_some(core)
+    };
+    let closed = || Answer::Reply(error(exchange, "sandbox is closed"));
+    let reply = match request {
+        Request::New => match options::read(sent(exchange)) {
+            Err(text) => misuse(exchange, 1, &text),
+            Ok(asked) => match make(realm, asker, &asked) {
+                Ok(core) => return Answer::Start(core, Entry::Open),
+                Err(text) => said(exchange, &text, Reply::Misuse(0)),
+            },
+        },
+        Request::Run { id, entry } => match find(id) {
+            Some(core) => return Answer::Start(core, entry),
+            None => return closed(),
+        },
+        Request::Close { id } => {
+            if find(id).is_some() {
+                realm.close(id);
+            }
+            Reply::Values
+        }
+        Request::Status { id } => return Answer::Reply(status(find(id), exchange)),
+        Request::Usage { id } => match find(id) {
+            Some(core) => usage(realm, &core, exchange),
+            None => return closed(),
+        },
+        Request::Limits { id } => match find(id) {
+            Some(core) => limits(&core, exchange),
+            None => return closed(),
+        },
+        Request::Traceback { id } => match find(id) {
+            Some(core) => values(exchange, |w| match &*core.traceback.borrow() {
+                Some(text) => w.string(text),
+                None => w.nil(),
+            }),
+            None => return closed(),
+        },
+        Request::Bind { id, stream, bound } => match find(id) {
+            Some(core) => {
+                let [input, output, errors] = &core.streams;
+                match stream {
+                    Stream::In => input.set(bound),
+                    Stream::Out => output.set(bound),
+                    Stream::Err => errors.set(bound),
+                }
+                Reply::Values
+            }
+            None => return closed(),
+        },
+        Request::Environment { id, set } => match find(id) {
+            Some(core) => {
+                core.environment.set(set);
+                Reply::Values
+            }
+            None => return closed(),
+        },
+        Request::ReadFile => match asker {
+            None => files::read_source(sent(exchange), exchange),
+            // Nothing of the file system is granted to a box.
+            Some(_) => files::refuse(sent(exchange), exchange),
+        },
+        Request::Clock => values(exchange, |w| {
+            w.float(asker.map_or(0.0, |core| core.spent.get().cpu_total as f64 / 1e9))
+        }),
+        Request::Time => values(exchange, |w| w.integer(files::now())),
+        Request::Getenv => match asker {
+            Some(core) if core.environment.get() => return Answer::Owner(What::Getenv),
+            _ => values(exchange, |w| w.nil()),
+        },
+        Request::Stream { stream, op } => match asker {
+            Some(core) => return stream_request(core, stream, op, request, exchange),
+            None => Reply::NoMemory,
+        },
+        Request::Call { .. } => match for_owner(request) {
+            Some(what) => return Answer::Owner(what),
+            None => Reply::NoMemory,
+        },
+    };
+    Answer::Reply(reply)
+}
+
+/// A new box with nothing in its heap.
+fn make(realm: &Realm, parent: Option<&Rc<Core>>, asked: &Asked) -> Result<Rc<Core>, String> {
+    let no_memory = || crate::lua::compat::NO_MEMORY.to_owned();
+    if let Some(parent) = parent {
+        if parent.depth_left == 0 {
+            let own = parent.limits.get().depth;
+            let level = parent.chain().count() as u32;
+            let limit = if level >= MAX_DEPTH { f64::from(MAX_DEPTH) } else { own };
+            return Err(Limit::Depth.message(limit));
+        }
+    }
+    let memory = asked.get(Limit::Memory).unwrap_or(Limit::Memory.definition().default);
+    let budget = Budget::new(whole(memory), parent.map(|p| Rc::clone(&p.budget)));
+    let slot = Slot::take(slot_size(memory)).ok_or_else(no_memory)?;
+    let heap = Heap::create(slot, Rc::clone(&budget)).ok_or_else(no_memory)?;
+    let id = realm.reserve().ok_or_else(no_memory)?;
+    let core = Rc::new(Core::new(id, parent.cloned(), asked, budget, random::seed()));
+    *core.heap.borrow_mut() = Some(heap);
+    realm.insert(Rc::clone(&core));
+    Ok(core)
+}
+
+/// Address space for a box: what a common slot holds, or more where more is asked for.
+fn slot_size(memory: f64) -> usize {
+    const COMMON: f64 = 3_221_225_472.0;
+    const MOST: f64 = 1_099_511_627_776.0;
+    if memory <= COMMON / 2.0 {
+        // The footprint may be up to twice what is alive, and a little more.
+        whole(memory * 2.0 + 1_048_576.0)
+    } else {
+        whole((memory * 2.0).min(MOST))
+    }
+}
+
+fn status(core: Option<Rc<Core>>, exchange: *mut Exchange) -> Reply {
+    let status = core.as_ref().map_or(Status::Closed, |core| core.status.get());
+    values(exchange, |w| match status {
+        Status::Ready if core.is_some_and(|core| core.running.get() > 0) => w.string(b"running"),
+        Status::Ready => w.string(b"ready"),
+        Status::Closed => w.string(b"closed"),
+        Status::Exhausted(kind) => {
+            w.string(b"exhausted")?;
+            w.string(kind.name().as_bytes())
+        }
+        Status::Killed(kind) => {
+            w.string(b"killed")?;
+            w.string(kind.name().as_bytes())
+        }
+    })
+}
+
+fn usage(realm: &Realm, core: &Core, exchange: *mut Exchange) -> Reply {
+    let spent = core.spent.get();
+    let exit = core.exit.get();
+    values(exchange, |w| {
+        w.record(&[
+            ("memory", Field::Integer(core.budget.used() as i64)),
+            ("memory_peak", Field::Integer(core.budget.peak() as i64)),
+            ("cpu", Field::Float(spent.cpu_total as f64 / 1e9)),
+            ("wall", Field::Float(core.wall_used() as f64 / 1e9)),
+            ("instructions", Field::Integer(0)),
+            ("output", Field::Integer(spent.output_total as i64)),
+            ("boxes", Field::Integer(realm.count_below(core) as i64)),
+            ("exit", exit.map_or(Field::Absent, Field::Integer)),
+        ])
+    })
+}
+
+fn limits(core: &Core, exchange: *mut Exchange) -> Reply {
+    let set = options::read(sent(exchange)).and_then(|asked| core.set_limits(&asked));
+    if let Err(text) = set {
+        return misuse(exchange, 2, &text);
+    }
+    let limits = core.limits.get();
+    let field = |limit: Limit| {
+        let value = limits.get(limit);
+        // Bytes and levels are whole numbers.
+        if matches!(limit, Limit::Memory | Limit::Output | Limit::Depth) && value < 9e15 {
+            Field::Integer(value as i64)
+        } else {
+            Field::Float(value)
+        }
+    };
+    values(exchange, |w| {
+        w.record(&[
+            ("memory", field(Limit::Memory)),
+            ("cpu", field(Limit::Cpu)),
+            ("wall", field(Limit::Wall)),
+            ("output", field(Limit::Output)),
+            ("depth", field(Limit::Depth)),
+            ("per", Field::String(limits.per.name().as_bytes())),
+        ])
+    })
+}
+
+/// Bytes of the one string in a parcel.
+fn payload(exchange: *mut Exchange) -> &'static [u8] {
+    match sent(exchange).item() {
+        Some(Item::String(s)) => s,
+        _ => &[],
+    }
+}
+
+fn stream_request(
+    core: &Rc<Core>,
+    stream: Stream,
+    op: StreamOp,
+    request: Request,
+    exchange: *mut Exchange,
+) -> Answer {
+    let bound = core.streams.get(stream.index()).map_or(Bound::Nothing, |b| b.get());
+    let mut victim = None;
+    if op == StreamOp::Write && stream != Stream::In {
+        let (allowed, stopped) = core.charge_output(payload(exchange).len());
+        if let Some(stopped) = stopped {
+            victim = Some(stopped.id);
+            shorten(exchange, allowed);
+        }
+    }
+    if bound == Bound::Object {
+        if let Some(id) = victim {
+            // What fits is still written; the box is stopped when control would come back to it.
+            if let Some(victim) = core.chain().find(|c| c.id == id) {
+                victim.exhaust(Limit::Output, "");
+            }
+        }
+        return for_owner(request).map_or(Answer::Reply(Reply::NoMemory), Answer::Owner);
+    }
+    let reply = match bound {
+        Bound::File(address) => driver_io::operate(address, op, payload(exchange), exchange),
+        _ => driver_io::null(op, exchange),
+    };
+    match victim {
+        Some(id) => Answer::Stop(Limit::Output, id),
+        None => Answer::Reply(reply),
+    }
+}
+
+/// Cuts the one string of a parcel.
+fn shorten(exchange: *mut Exchange, len: usize) {
+    let Some(e) = exchange_of(exchange) else { return };
+    if let Some(place) = e.out.vec().get_mut(HEADER + 1..HEADER + 9) {
+        place.copy_from_slice(&(len as u64).to_le_bytes());
+    }
+    e.out.truncate(HEADER + 9 + len);
+}

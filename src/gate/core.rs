@@ -1,0 +1,373 @@
+//! What is known of a box outside its heap: limits and what was spent, streams, state of health, what is to be told to whom.
+
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+
+use mlua::ffi::lua_State;
+
+use super::limits::{nanoseconds, Asked, Limit, Per, MAX_DEPTH};
+use super::request::{Bound, Id};
+use crate::engine::clock::NEVER;
+use crate::engine::heap::{Budget, Heap};
+
+/// Why a box can't go on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    Limit(Limit),
+    Stack,
+    Fault,
+}
+
+impl Kind {
+    pub fn name(self) -> &'static str {
+        match self {
+            Kind::Limit(limit) => limit.name(),
+            Kind::Stack => "stack",
+            Kind::Fault => "fault",
+        }
+    }
+}
+
+/// What `box:status()` tells (it adds `running`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Status {
+    Ready,
+    Exhausted(Kind),
+    Killed(Kind),
+    Closed,
+}
+
+/// A box, but for what lies in its heap.
+pub struct Core {
+    pub id: Id,
+    pub parent: Option<Rc<Core>>,
+    pub children: RefCell<Vec<Id>>,
+    pub budget: Rc<Budget>,
+    pub heap: RefCell<Option<Heap>>,
+    /// The state's main thread; null until it has been opened.
+    pub main: Cell<*mut lua_State>,
+    /// How many Lua threads for calls lie ready on the main thread's stack.
+    pub threads: Cell<usize>,
+    /// Calls under way.
+    pub running: Cell<usize>,
+    pub status: Cell<Status>,
+    /// What the stop said, with its position.
+    pub stopped: RefCell<Vec<u8>>,
+    pub traceback: RefCell<Option<Vec<u8>>>,
+    pub limits: Cell<Limits>,
+    pub spent: Cell<Spent>,
+    /// When the call under way is over, on the monotonic clock.
+    pub wall_deadline: Cell<u64>,
+    /// When it began; 0 for none.
+    pub call_began: Cell<u64>,
+    pub depth_left: u32,
+    pub streams: [Cell<Bound>; 3],
+    pub environment: Cell<bool>,
+    pub exit: Cell<Option<i64>>,
+    releases_up: RefCell<Vec<(u64, u64)>>,
+    releases_down: RefCell<Vec<(u64, u64)>>,
+    /// Mixed into what `tostring` shows.
+    pub secret: u64,
+    /// State of `math.random`.
+    pub random: Cell<[u64; 4]>,
+}
+
+/// Limits in force.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    pub memory: f64,
+    pub cpu: f64,
+    pub wall: f64,
+    pub output: f64,
+    pub depth: f64,
+    pub per: Per,
+}
+
+/// What of the allowances has been spent, and what in all.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Spent {
+    /// CPU time of the allowance under way, ns.
+    pub cpu: u64,
+    /// Bytes written in the allowance under way.
+    pub output: u64,
+    pub cpu_total: u64,
+    pub output_total: u64,
+    /// Real time of all calls, ns.
+    pub wall_total: u64,
+}
+
+impl Limits {
+    pub fn of(asked: &Asked) -> Limits {
+        let value = |limit: Limit| asked.get(limit).unwrap_or(limit.definition().default);
+        Limits {
+            memory: value(Limit::Memory),
+            cpu: value(Limit::Cpu),
+            wall: value(Limit::Wall),
+            output: value(Limit::Output),
+            depth: value(Limit::Depth),
+            per: asked.per.unwrap_or_default(),
+        }
+    }
+
+    pub fn get(&self, limit: Limit) -> f64 {
+        match limit {
+            Limit::Memory => self.memory,
+            Limit::Cpu => self.cpu,
+            Limit::Wall => self.wall,
+            Limit::Output => self.output,
+            Limit::Depth => self.depth,
+        }
+    }
+}
+
+impl Core {
+    pub fn new(id: Id, parent: Option<Rc<Core>>, asked: &Asked, budget: Rc<Budget>, seed: [u64; 5]) -> Core {
+        let mut limits = Limits::of(asked);
+        let room = parent.as_ref().map_or(MAX_DEPTH - 1, |p| p.depth_left.saturating_sub(1));
+        let depth_left = if limits.depth < f64::from(room) { limits.depth as u32 } else { room };
+        limits.depth = f64::from(depth_left);
+        let [secret, random @ ..] = seed;
+        Core {
+            id,
+            parent,
+            children: RefCell::default(),
+            budget,
+            heap: RefCell::new(None),
+            main: Cell::new(std::ptr::null_mut()),
+            threads: Cell::new(0),
+            running: Cell::new(0),
+            status: Cell::new(Status::Ready),
+            stopped: RefCell::default(),
+            traceback: RefCell::default(),
+            limits: Cell::new(limits),
+            spent: Cell::default(),
+            wall_deadline: Cell::new(NEVER),
+            call_began: Cell::new(0),
+            depth_left,
+            streams: [const { Cell::new(Bound::Nothing) }; 3],
+            environment: Cell::new(false),
+            exit: Cell::new(None),
+            releases_up: RefCell::default(),
+            releases_down: RefCell::default(),
+            secret,
+            random: Cell::new(random),
+        }
+    }
+
+    /// This box and all above it, inside out.
+    pub fn chain(&self) -> impl Iterator<Item = &Core> {
+        let mut at = Some(self);
+        std::iter::from_fn(move || {
+            let core = at?;
+            at = core.parent.as_deref();
+            Some(core)
+        })
+    }
+
+    /// The outermost box of the chain that can't go on.
+    pub fn doomed(&self) -> Option<&Core> {
+        self.chain().filter(|core| core.status.get() != Status::Ready).last()
+    }
+
+    /// CPU time that is left of the allowance, ns.
+    pub fn cpu_left(&self) -> u64 {
+        let limit = self.limits.get().cpu;
+        if limit.is_infinite() {
+            return NEVER;
+        }
+        nanoseconds(limit).saturating_sub(self.spent.get().cpu)
+    }
+
+    /// Charges CPU time to this box and all above it.
+    pub fn charge_cpu(&self, ns: u64) {
+        for core in self.chain() {
+            let mut spent = core.spent.get();
+            spent.cpu = spent.cpu.saturating_add(ns);
+            spent.cpu_total = spent.cpu_total.saturating_add(ns);
+            core.spent.set(spent);
+        }
+    }
+
+    /// Takes `n` bytes of output from this box and all above it: how many may be written, and whose limit is in the way.
+    pub fn charge_output(&self, n: usize) -> (usize, Option<&Core>) {
+        let mut allowed = n as u64;
+        let mut victim = None;
+        for core in self.chain() {
+            let limit = core.limits.get().output;
+            if limit.is_finite() {
+                let left = (limit as u64).saturating_sub(core.spent.get().output);
+                // The outermost of several is named.
+                if left < allowed || (victim.is_some() && left <= allowed) {
+                    allowed = left;
+                    victim = Some(core);
+                }
+            }
+        }
+        for core in self.chain() {
+            let mut spent = core.spent.get();
+            spent.output = spent.output.saturating_add(allowed);
+            spent.output_total = spent.output_total.saturating_add(allowed);
+            core.spent.set(spent);
+        }
+        (allowed as usize, victim)
+    }
+
+    /// Stops the box softly: what it says, position in front.
+    pub fn exhaust(&self, limit: Limit, position: &str) {
+        if self.status.get() != Status::Ready {
+            return;
+        }
+        self.status.set(Status::Exhausted(Kind::Limit(limit)));
+        self.say(&format!("{position}{}", limit.message(self.limits.get().get(limit))));
+    }
+
+    /// Ends the box for good.
+    pub fn kill(&self, kind: Kind, message: &str) {
+        if !matches!(self.status.get(), Status::Ready | Status::Exhausted(_)) {
+            return;
+        }
+        self.status.set(Status::Killed(kind));
+        self.say(message);
+    }
+
+    fn say(&self, message: &str) {
+        if let Ok(mut stopped) = self.stopped.try_borrow_mut() {
+            stopped.clear();
+            if stopped.try_reserve(message.len()).is_ok() {
+                stopped.extend_from_slice(message.as_bytes());
+            }
+        }
+    }
+
+    /// What a call into a box that can't go on raises: the stop's own words the first time, without the position later.
+    pub fn excuse(&self, first: bool) -> String {
+        let said = String::from_utf8_lossy(&self.stopped.borrow()).into_owned();
+        match self.status.get() {
+            Status::Ready => String::new(),
+            Status::Closed => "sandbox is closed".to_owned(),
+            Status::Exhausted(_) | Status::Killed(_) if first => said,
+            Status::Exhausted(Kind::Limit(limit)) => limit.message(self.limits.get().get(limit)),
+            Status::Exhausted(_) => said,
+            Status::Killed(_) => format!("sandbox is killed ({said})"),
+        }
+    }
+
+    /// Applies limits that were asked for, each with a fresh allowance. The error names the option.
+    pub fn set_limits(&self, asked: &Asked) -> Result<(), String> {
+        let mut limits = self.limits.get();
+        let mut spent = self.spent.get();
+        if let Some(depth) = asked.get(Limit::Depth) {
+            if depth != limits.depth {
+                return Err("option 'depth': set when the box is made".to_owned());
+            }
+        }
+        if let Some(memory) = asked.get(Limit::Memory) {
+            let slot = self.heap.borrow().as_ref().map_or(usize::MAX, Heap::capacity);
+            if memory.is_finite() && super::limits::whole(memory) > slot {
+                return Err(format!("option 'memory': at most {slot} bytes for a box that was made with less"));
+            }
+            limits.memory = memory;
+            self.budget.set_limit(super::limits::whole(memory));
+        }
+        let mut renewed = Vec::new();
+        if let Some(cpu) = asked.get(Limit::Cpu) {
+            limits.cpu = cpu;
+            spent.cpu = 0;
+            renewed.push(Limit::Cpu);
+        }
+        if let Some(wall) = asked.get(Limit::Wall) {
+            limits.wall = wall;
+            renewed.push(Limit::Wall);
+            if self.running.get() > 0 {
+                self.start_wall(wall);
+            }
+        }
+        if let Some(output) = asked.get(Limit::Output) {
+            limits.output = output;
+            spent.output = 0;
+            renewed.push(Limit::Output);
+        }
+        if let Some(per) = asked.per {
+            limits.per = per;
+        }
+        self.limits.set(limits);
+        self.spent.set(spent);
+        if let Status::Exhausted(Kind::Limit(limit)) = self.status.get() {
+            if renewed.contains(&limit) {
+                self.status.set(Status::Ready);
+            }
+        }
+        Ok(())
+    }
+
+    /// Starts the allowance of real time.
+    pub fn start_wall(&self, limit: f64) {
+        let deadline = if limit.is_infinite() {
+            NEVER
+        } else {
+            crate::engine::clock::mono_ns().saturating_add(nanoseconds(limit))
+        };
+        self.wall_deadline.set(deadline);
+    }
+
+    /// Begins a call from the owner: fresh allowances where they last for a call.
+    pub fn begin_call(&self) {
+        let limits = self.limits.get();
+        if self.running.get() == 0 {
+            if limits.per == Per::Call {
+                let mut spent = self.spent.get();
+                spent.cpu = 0;
+                spent.output = 0;
+                self.spent.set(spent);
+                if matches!(self.status.get(), Status::Exhausted(_)) {
+                    self.status.set(Status::Ready);
+                }
+            }
+            self.call_began.set(crate::engine::clock::mono_ns());
+            self.start_wall(limits.wall);
+        }
+    }
+
+    /// Ends the outermost call.
+    pub fn end_call(&self) {
+        self.wall_deadline.set(NEVER);
+        let mut spent = self.spent.get();
+        spent.wall_total = self.wall_used();
+        self.spent.set(spent);
+        self.call_began.set(0);
+    }
+
+    /// Real time of all calls so far, ns.
+    pub fn wall_used(&self) -> u64 {
+        let began = self.call_began.get();
+        let now = if began == 0 { 0 } else { crate::engine::clock::mono_ns().saturating_sub(began) };
+        self.spent.get().wall_total.saturating_add(now)
+    }
+
+    pub fn release_to_owner(&self, number: u64, count: u64) {
+        push(&self.releases_up, number, count);
+    }
+
+    pub fn release_to_box(&self, number: u64, count: u64) {
+        push(&self.releases_down, number, count);
+    }
+
+    /// The next function that the box no longer has.
+    pub fn next_release_up(&self) -> Option<(u64, u64)> {
+        self.releases_up.try_borrow_mut().ok()?.pop()
+    }
+
+    /// The next function of the box that its owner no longer has.
+    pub fn next_release_down(&self) -> Option<(u64, u64)> {
+        self.releases_down.try_borrow_mut().ok()?.pop()
+    }
+}
+
+/// A release that finds no memory is lost: the function then lives until the box is closed.
+fn push(list: &RefCell<Vec<(u64, u64)>>, number: u64, count: u64) {
+    if let Ok(mut list) = list.try_borrow_mut() {
+        if list.try_reserve(1).is_ok() {
+            list.push((number, count));
+        }
+    }
+}

@@ -1,0 +1,395 @@
+//! The flat loop that runs boxes: every box on its own stack, all of them resumed from here, on the host's.
+//!
+//! A box that calls one below it waits at the gate while the driver runs the other; depth costs the host's stack nothing. What a
+//! box asks of the level above it is served there: by the host's own Lua, called from here, or on the waiting stack of the box
+//! that made it.
+//!
+//! Activations form a stack in the order in which they began. The one that runs is not always the last: a box may serve a call
+//! of one below it. Whatever was begun after an activation goes with it when it is stopped.
+
+use std::rc::Rc;
+
+use super::answer::{self, Answer};
+use super::core::{Core, Kind, Status};
+use super::exchange::{Desk, Exchange};
+use super::level::Level;
+use super::limits::Limit;
+use super::meter::Meter;
+use super::realm::{dispose, Realm};
+use super::request::{Entry, Reply, Request};
+use super::run::{self, Run};
+use super::serve::{self, Call, What};
+use crate::engine::stack::BoxStack;
+use crate::engine::switch::Task;
+use crate::engine::{clock, Cause, Event, Finish, Message};
+use crate::lua::State;
+
+/// Most calls of the driver inside one another, through host functions that call boxes.
+pub const MAX_NESTING: usize = 190;
+/// Most activations of boxes in one driver.
+const MAX_ACTIVATIONS: usize = 200;
+
+/// One call into a box that is under way.
+struct Activation {
+    task: Task,
+    // Boxed, since its address is known to the stack.
+    run: Box<Run>,
+    /// The activation that made the call; `None` is the host.
+    owner: Option<usize>,
+}
+
+struct Driver<'a> {
+    realm: &'a Realm,
+    /// The host's Lua thread that called.
+    root: State,
+    activations: Vec<Activation>,
+    /// Activations that wait for a call to be served by the level above them.
+    waiting: Vec<usize>,
+    current: usize,
+    meter: Meter,
+}
+
+/// What to do next.
+enum Step {
+    Go(Message),
+    Done(Reply),
+}
+
+/// Sheltered: answers what the host's own code asks.
+pub fn from_host(realm: &Realm, root: State, request: Request, exchange: *mut Exchange) -> Reply {
+    if !realm.is_open() {
+        return answer::error(exchange, "sandbox is closed");
+    }
+    match answer::answer(realm, None, request, exchange) {
+        Answer::Reply(reply) => reply,
+        Answer::Start(core, entry) => {
+            if realm.nesting.get() >= MAX_NESTING || !crate::host::room_on_stack() {
+                return answer::error(exchange, "C stack overflow");
+            }
+            realm.nesting.set(realm.nesting.get() + 1);
+            let reply = start(realm, root, core, entry, exchange);
+            realm.nesting.set(realm.nesting.get() - 1);
+            reply
+        }
+        Answer::Owner(_) | Answer::Stop(..) => answer::error(exchange, "sandbox: not a box"),
+    }
+}
+
+fn start(realm: &Realm, root: State, core: Rc<Core>, entry: Entry, exchange: *mut Exchange) -> Reply {
+    let Some(meter) = Meter::begin() else {
+        return answer::error(exchange, "sandbox: the system refuses a thread or a signal");
+    };
+    let mut driver =
+        Driver { realm, root, activations: Vec::new(), waiting: Vec::new(), current: 0, meter };
+    let reply = match driver.activate(core, entry, exchange, None) {
+        Ok(()) => driver.drive(),
+        Err(reply) => reply,
+    };
+    driver.meter.stop();
+    reply
+}
+
+impl Driver<'_> {
+    /// Prepares a call into `core`; on failure the reply for whoever made it.
+    fn activate(
+        &mut self,
+        core: Rc<Core>,
+        entry: Entry,
+        exchange: *mut Exchange,
+        owner: Option<usize>,
+    ) -> Result<(), Reply> {
+        core.begin_call();
+        if core.doomed().is_some_and(|doomed| std::ptr::eq(doomed, &*core)) {
+            return Err(answer::error(exchange, &core.excuse(false)));
+        }
+        if self.activations.len() >= MAX_ACTIVATIONS {
+            return Err(answer::error(exchange, "C stack overflow"));
+        }
+        if owner.is_none() && !answer::charge_exchange(exchange, &core) {
+            return Err(Reply::NoMemory);
+        }
+        let Some(stack) = BoxStack::take() else { return Err(Reply::NoMemory) };
+        if self.activations.try_reserve(1).is_err() || self.waiting.try_reserve(1).is_err() {
+            return Err(Reply::NoMemory);
+        }
+        core.running.set(core.running.get() + 1);
+        core.exit.set(None);
+        let run = Box::new(Run::new(core, self.realm, entry, exchange));
+        let task = run::prepare(stack, &run);
+        self.activations.push(Activation { task, run, owner });
+        self.current = self.activations.len() - 1;
+        Ok(())
+    }
+
+    fn drive(&mut self) -> Reply {
+        let mut step = Step::Go(Message::Go);
+        loop {
+            match step {
+                Step::Done(reply) => return reply,
+                Step::Go(message) => step = self.advance(message),
+            }
+        }
+    }
+
+    /// Lets the current activation run until it has something to say, and answers that.
+    fn advance(&mut self, message: Message) -> Step {
+        let current = self.current;
+        let Some(activation) = self.activations.get_mut(current) else {
+            return Step::Done(Reply::NoMemory);
+        };
+        let core = Rc::clone(&activation.run.core);
+        self.meter.enter(&core);
+        if core.doomed().is_some() {
+            return self.fall();
+        }
+        run::take_seat(&core, activation.task.seat(), self.meter.beat());
+        let said = self.meter.resume(|| activation.task.resume(message));
+        match said {
+            Ok(Event::Ask) => self.ask(&core),
+            Ok(Event::Served) => self.served(),
+            Ok(Event::Left) => self.left(&core),
+            Ok(Event::Exited) => self.finished(Reply::Values, true),
+            Ok(Event::Killed(cause)) | Err(Finish::Killed(cause)) => self.killed(&core, cause),
+            Err(Finish::Done) => {
+                let outcome = self.activations.get(current).map_or(Reply::NoMemory, |a| a.run.outcome.get());
+                self.finished(outcome, false)
+            }
+        }
+    }
+
+    /// The current activation asks something.
+    fn ask(&mut self, core: &Rc<Core>) -> Step {
+        let current = self.current;
+        let Some(activation) = self.activations.get(current) else { return Step::Done(Reply::NoMemory) };
+        let (request, exchange) = (activation.run.request.get(), activation.run.asked.get());
+        if matches!(request, Request::Clock | Request::Usage { .. }) {
+            self.meter.charge();
+        }
+        match answer::answer(self.realm, Some(core), request, exchange) {
+            Answer::Reply(reply) => self.reply_to(current, reply),
+            Answer::Start(below, entry) => match self.activate(below, entry, exchange, Some(current)) {
+                Ok(()) => Step::Go(Message::Go),
+                Err(reply) => self.reply_to(current, reply),
+            },
+            Answer::Owner(what) => {
+                let owner = activation.owner;
+                let call = Call { id: core.id, what, exchange };
+                self.serve(current, owner, call)
+            }
+            Answer::Stop(limit, victim) => {
+                if let Some(victim) = core.chain().find(|c| c.id == victim) {
+                    victim.exhaust(limit, "");
+                }
+                self.fall()
+            }
+        }
+    }
+
+    fn reply_to(&mut self, index: usize, reply: Reply) -> Step {
+        if let Some(activation) = self.activations.get(index) {
+            activation.run.reply.set(reply);
+        }
+        self.current = index;
+        Step::Go(Message::Reply)
+    }
+
+    /// Has a call served by the level above.
+    fn serve(&mut self, waiter: usize, owner: Option<usize>, call: Call) -> Step {
+        match owner {
+            None => {
+                self.meter.stop();
+                let level = Level::Host(self.realm as *const Realm as *mut Realm);
+                let reply = serve::serve(self.root, level, call);
+                self.reply_to(waiter, reply)
+            }
+            Some(owner) => {
+                if let Some(activation) = self.activations.get(owner) {
+                    activation.run.call.set(call);
+                }
+                // Room was reserved when the waiter was activated.
+                self.waiting.push(waiter);
+                self.current = owner;
+                Step::Go(Message::Serve)
+            }
+        }
+    }
+
+    fn served(&mut self) -> Step {
+        let reply = self.activations.get(self.current).map_or(Reply::NoMemory, |a| a.run.served.get());
+        match self.waiting.pop() {
+            Some(waiter) => self.reply_to(waiter, reply),
+            None => Step::Done(Reply::NoMemory),
+        }
+    }
+
+    /// The last activation has ended.
+    fn finished(&mut self, outcome: Reply, exited: bool) -> Step {
+        self.meter.settle();
+        let Some(Activation { task, run, owner }) = self.activations.pop() else {
+            return Step::Done(Reply::NoMemory);
+        };
+        let core = Rc::clone(&run.core);
+        if exited {
+            // The thread was left in the middle of its call.
+            core.threads.set(run.depth.saturating_sub(1));
+            task.abandon();
+        } else {
+            task.finish();
+        }
+        let mut reply = outcome;
+        if exited {
+            reply = answer::values(run.exchange, |_| Ok(()));
+        }
+        if run.entry == Entry::Open {
+            reply = self.opened(&core, reply, run.exchange);
+        }
+        drop(run);
+        ended(&core);
+        match owner {
+            None => Step::Done(reply),
+            Some(owner) => self.reply_to(owner, reply),
+        }
+    }
+
+    /// A box has been made, or not.
+    fn opened(&self, core: &Rc<Core>, reply: Reply, exchange: *mut Exchange) -> Reply {
+        if reply == Reply::Values {
+            let id = core.id;
+            return answer::values(exchange, |w| w.float(id.0 as f64));
+        }
+        self.realm.close(core.id);
+        reply
+    }
+
+    /// A soft stop: the current activation has left its stack.
+    fn left(&mut self, core: &Rc<Core>) -> Step {
+        let why = self.meter.settle();
+        let position = self.activations.get(self.current).map(|a| a.task.seat().position.get().prefix());
+        self.blame(core, why, &position.unwrap_or_default());
+        self.fall()
+    }
+
+    /// A hard stop, or a crash: the current box is lost.
+    fn killed(&mut self, core: &Rc<Core>, cause: Cause) -> Step {
+        let why = self.meter.settle();
+        let kind = match cause {
+            Cause::Stack => {
+                core.kill(Kind::Stack, "C stack overflow");
+                None
+            }
+            Cause::Fault => {
+                core.kill(Kind::Fault, "the interpreter crashed");
+                None
+            }
+            Cause::Deadline => Some(limit_of(why)),
+        };
+        if let Some(limit) = kind {
+            let victim = self.meter.victim(core, limit);
+            let message = limit.message(victim.limits.get().get(limit));
+            core.kill(Kind::Limit(limit), &message);
+            victim.exhaust(limit, "");
+        }
+        self.fall()
+    }
+
+    fn blame(&self, core: &Core, why: Option<u8>, position: &str) {
+        let limit = limit_of(why);
+        self.meter.victim(core, limit).exhaust(limit, position);
+    }
+
+    /// Drops every activation that can't go on, and tells the lowest one's caller.
+    fn fall(&mut self) -> Step {
+        self.meter.settle();
+        let lowest = self.activations.iter().position(|a| a.run.core.doomed().is_some());
+        let Some(lowest) = lowest else { return Step::Done(Reply::NoMemory) };
+        let mut caller = None;
+        while self.activations.len() > lowest {
+            let Some(Activation { task, run, owner }) = self.activations.pop() else { break };
+            let core = Rc::clone(&run.core);
+            let seat = task.seat();
+            let left = seat.current.load(std::sync::atomic::Ordering::Relaxed);
+            let whole = matches!(core.status.get(), Status::Ready | Status::Exhausted(_));
+            task.abandon();
+            if whole && run.entry != Entry::Open && core.heap.borrow().is_some() {
+                if run.entry != Entry::Autopsy {
+                    self.examine(&core, run.depth, left);
+                }
+                core.threads.set(run.depth.saturating_sub(1));
+            }
+            if run.entry == Entry::Open {
+                self.realm.close(core.id);
+            }
+            caller = Some((owner, run.exchange, core.excuse(true), core.doomed().map(|d| d.excuse(true))));
+            drop(run);
+            ended(&core);
+        }
+        self.waiting.retain(|&w| w < lowest);
+        let Some((owner, exchange, own, above)) = caller else { return Step::Done(Reply::NoMemory) };
+        let text = if own.is_empty() { above.unwrap_or_default() } else { own };
+        let reply = answer::error(exchange, &text);
+        match owner {
+            None => Step::Done(reply),
+            Some(owner) => self.reply_to(owner, reply),
+        }
+    }
+
+    /// Looks at what a stop has left: the traceback, and whether the heap can go on.
+    fn examine(&mut self, core: &Rc<Core>, depth: usize, left: *mut mlua::ffi::lua_State) {
+        let Some(stack) = BoxStack::take() else { return };
+        let mut desk = Desk::new(None);
+        let Ok(exchange) = desk.take(0) else { return };
+        let _ = answer::values(exchange, |_| Ok(()));
+        let mut run = Run::new(Rc::clone(core), self.realm, Entry::Autopsy, exchange);
+        run.depth = depth + 1;
+        run.left.set(left);
+        let run = Box::new(run);
+        let mut task = run::prepare(stack, &run);
+        run::take_seat(core, task.seat(), self.meter.beat());
+        let said = self.meter.briefly(|| task.resume(Message::Go));
+        let well = said == Err(Finish::Done) && run.outcome.get() == Reply::Values;
+        if said.is_err() {
+            task.finish();
+        } else {
+            task.abandon();
+        }
+        drop(run);
+        if !well {
+            let said = String::from_utf8_lossy(&core.stopped.borrow()).into_owned();
+            let kind = match core.status.get() {
+                Status::Exhausted(kind) => kind,
+                _ => Kind::Fault,
+            };
+            core.kill(kind, &said);
+        }
+    }
+}
+
+fn limit_of(why: Option<u8>) -> Limit {
+    match why {
+        Some(clock::WHY_WALL) => Limit::Wall,
+        _ => Limit::Cpu,
+    }
+}
+
+/// One call less is under way in the box; what was put off until then is done.
+fn ended(core: &Core) {
+    core.running.set(core.running.get().saturating_sub(1));
+    if core.running.get() == 0 {
+        core.end_call();
+    }
+    if matches!(core.status.get(), Status::Killed(_)) || (core.status.get() == Status::Closed && core.running.get() == 0)
+    {
+        dispose(core);
+    }
+}
+
+/// What [`What`] a request means for the level above, if any.
+pub fn for_owner(request: Request) -> Option<What> {
+    match request {
+        Request::Call { function } => Some(What::Function(function)),
+        Request::Getenv => Some(What::Getenv),
+        Request::Stream { stream, op } => Some(What::Stream(stream, op)),
+        _ => None,
+    }
+}
+

@@ -1,0 +1,292 @@
+//! Lua values to a parcel: bare code that walks tables with Lua's stack, so that no depth of nesting hurts C's.
+
+use std::ffi::CStr;
+use std::os::raw::c_int;
+
+use super::exchange::{Buffer, Exchange};
+use super::level::Level;
+use super::link::Link;
+use super::parcel::{append_string, append_word, tag, HEADER};
+use crate::lua::{Kind, State};
+
+/// How a nested table hangs on the one around it.
+const AS_KEY: u8 = 0;
+const AS_VALUE: u8 = 1;
+
+/// Which buffer of an exchange.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Side {
+    Out,
+    Back,
+}
+
+/// Bare code that writes the values of a Lua stack to a parcel.
+#[derive(Clone, Copy)]
+pub struct Encoder {
+    state: State,
+    level: Level,
+    exchange: *mut Exchange,
+    side: Side,
+    link: Link,
+    /// What the path of a value that can't cross begins with, and the number of the value.
+    what: &'static CStr,
+}
+
+impl Encoder {
+    pub fn new(state: State, level: Level, exchange: *mut Exchange, side: Side, link: Link) -> Encoder {
+        Encoder { state, level, exchange, side, link, what: c"argument" }
+    }
+
+    pub fn named(mut self, what: &'static CStr) -> Encoder {
+        self.what = what;
+        self
+    }
+
+    /// Runs `f` on the buffer, guarded against a stop while memory moves.
+    fn with<R: Copy>(self, f: impl FnOnce(&mut Exchange, Side) -> R) -> R {
+        self.level.with_exchange(self.exchange, |exchange| f(exchange, self.side))
+    }
+
+    fn put(self, s: &[u8]) {
+        if !self.with(|e, side| e.buffer(side).append(s).is_ok()) {
+            self.no_memory();
+        }
+    }
+
+    fn put_word(self, tag: u8, word: u64) {
+        if !self.with(|e, side| append_word(e.buffer(side), tag, word).is_ok()) {
+            self.no_memory();
+        }
+    }
+
+    fn no_memory(self) -> ! {
+        self.state.push_cstr(c"not enough memory");
+        self.state.error()
+    }
+
+    /// Encodes the values at `from` and after, `n` of them. Raises where one can't cross; `first` is the number that the path
+    /// gives to the first.
+    pub fn encode(self, from: c_int, n: c_int, first: c_int) {
+        let s = self.state;
+        let from = s.absolute(from);
+        self.with(|e, side| {
+            e.memo.clear();
+            e.phases.clear();
+            e.shared = false;
+            e.buffer(side).clear();
+        });
+        self.put(&[0; HEADER]);
+        s.check_stack(8, c"too many values");
+        for i in 0..n {
+            if !self.plain(from + i) {
+                s.copy(from + i);
+                self.value(first + i);
+            }
+        }
+        let tables = self.with(|e, _| if e.shared { e.memo.len() as u32 } else { 0 });
+        self.with(|e, side| {
+            if let Some(header) = e.buffer(side).vec().get_mut(..HEADER) {
+                let (count, rest) = header.split_at_mut(4);
+                count.copy_from_slice(&(n as u32).to_le_bytes());
+                rest.copy_from_slice(&tables.to_le_bytes());
+            }
+        });
+    }
+
+    /// Writes the value at `index` if it is neither table nor function nor foreign.
+    fn plain(self, index: c_int) -> bool {
+        let s = self.state;
+        match s.kind(index) {
+            Kind::Nil | Kind::None => self.put(&[tag::NIL]),
+            Kind::Boolean => self.put(&[if s.truth(index) { tag::TRUE } else { tag::FALSE }]),
+            Kind::Number if s.is_integer(index) => self.put_word(tag::INTEGER, s.integer(index) as u64),
+            Kind::Number => self.put_word(tag::FLOAT, s.number(index).to_bits()),
+            Kind::String => {
+                let bytes = s.bytes(index).unwrap_or_default();
+                if !self.with(|e, side| append_string(e.buffer(side), bytes).is_ok()) {
+                    self.no_memory();
+                }
+            }
+            _ => return false,
+        }
+        true
+    }
+
+    /// Writes the value on top of the stack and pops it. `number` is the value's place among those that are sent.
+    fn value(self, number: c_int) {
+        let s = self.state;
+        let base = s.top();
+        if self.leaf(base, number) {
+            s.pop(1);
+            return;
+        }
+        self.begin(AS_VALUE, base, number);
+        // On the stack: for each table around, the table, the key, and for the innermost what is at hand.
+        loop {
+            if s.next(-2) {
+                // table, key, value
+                if !self.leaf_at(-2, base, number) {
+                    s.copy(-2);
+                    self.begin(AS_KEY, base, number);
+                    continue;
+                }
+            } else {
+                // table
+                self.put(&[tag::END]);
+                let phase = self.with(|e, _| e.phases.pop()).unwrap_or(AS_VALUE);
+                s.pop(1);
+                if s.top() < base {
+                    return;
+                }
+                if phase == AS_VALUE {
+                    // table, key
+                    continue;
+                }
+            }
+            // table, key, value: the key has been written
+            if self.leaf_at(-1, base, number) {
+                s.pop(1);
+            } else {
+                self.begin(AS_VALUE, base, number);
+            }
+        }
+    }
+
+    fn leaf_at(self, index: c_int, base: c_int, number: c_int) -> bool {
+        let s = self.state;
+        if self.plain(index) {
+            return true;
+        }
+        s.copy(index);
+        let done = self.leaf(base, number);
+        s.pop(1);
+        done
+    }
+
+    /// Writes the value on top unless it is a table that has not been met. Leaves it there.
+    fn leaf(self, base: c_int, number: c_int) -> bool {
+        let s = self.state;
+        if self.plain(-1) {
+            return true;
+        }
+        match s.kind(-1) {
+            Kind::Table => {
+                let address = s.pointer(-1);
+                let met = self.with(|e, _| {
+                    let met = e.memo.get(&address).copied();
+                    e.shared |= met.is_some();
+                    met
+                });
+                match met {
+                    Some(n) => {
+                        self.put_word(tag::AGAIN, u64::from(n));
+                        true
+                    }
+                    None => false,
+                }
+            }
+            Kind::Function => {
+                let (tag, n) = self.link.send_function(s, -1);
+                self.put_word(tag, n);
+                true
+            }
+            _ => self.refuse(base, number),
+        }
+    }
+
+    /// Begins the table on top: pushes the first key.
+    fn begin(self, phase: u8, base: c_int, number: c_int) {
+        let s = self.state;
+        let address = s.pointer(-1);
+        let noted = self.with(|e, _| {
+            let n = e.memo.len() as u32;
+            if e.memo.try_reserve(1).is_err() || e.phases.try_reserve(1).is_err() {
+                return false;
+            }
+            e.memo.insert(address, n);
+            e.phases.push(phase);
+            true
+        });
+        if !noted {
+            self.no_memory();
+        }
+        if !s.has_room(8) {
+            s.set_top(base);
+            s.push_cstr(self.what);
+            s.push_cstr(c" ");
+            s.push_integer(i64::from(number));
+            s.push_cstr(c": tables nested too deep");
+            s.concat(4);
+            s.error();
+        }
+        self.put(&[tag::BEGIN]);
+        s.push_nil();
+    }
+
+    /// Raises the error that names where the value on top sits: `argument 1.users[3]: a thread cannot cross`.
+    fn refuse(self, base: c_int, number: c_int) -> ! {
+        let s = self.state;
+        let kind = match s.kind(-1) {
+            Kind::Userdata | Kind::LightUserdata => c": a userdata cannot cross",
+            Kind::Thread => c": a thread cannot cross",
+            _ => c": a cdata cannot cross",
+        };
+        let end = s.top();
+        s.check_stack(12, c"path");
+        s.push_cstr(self.what);
+        s.push_cstr(c" ");
+        s.push_integer(i64::from(number));
+        s.concat(3);
+        // Each table around the value is followed by the key that leads inwards.
+        let mut at = base;
+        let mut shown = 0;
+        while at + 1 < end && shown < 20 {
+            if s.kind(at) == Kind::Table {
+                push_step(s, at + 1);
+                s.concat(2);
+                shown += 1;
+            }
+            at += 2;
+        }
+        s.push_cstr(kind);
+        s.concat(2);
+        s.push_where(1);
+        s.insert(-2);
+        s.concat(2);
+        s.error()
+    }
+}
+
+/// Pushes the key at `index` as one step of a path.
+fn push_step(s: State, index: c_int) {
+    match s.bytes(index) {
+        Some(name) if !name.is_empty() && name.iter().all(|b| b.is_ascii_alphanumeric() || *b == b'_') => {
+            s.push_cstr(c".");
+            s.copy(index);
+            s.concat(2);
+        }
+        Some(_) => {
+            s.push_cstr(c"['");
+            s.copy(index);
+            s.push_cstr(c"']");
+            s.concat(3);
+        }
+        None if s.kind(index) == Kind::Number => {
+            s.push_cstr(c"[");
+            s.copy(index);
+            s.push_cstr(c"]");
+            s.concat(3);
+        }
+        None => s.push_cstr(c"[?]"),
+    }
+}
+
+impl Exchange {
+    pub fn buffer(&mut self, side: Side) -> &mut Buffer {
+        match side {
+            Side::Out => &mut self.out,
+            Side::Back => &mut self.back,
+        }
+    }
+}
+

@@ -1,0 +1,118 @@
+//! Reading a chunk from a file, as stock `dofile` does, and the time of day.
+
+use std::ffi::CStr;
+use std::fs::{File, OpenOptions};
+use std::io::Read;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::OpenOptionsExt;
+
+use super::answer::{error, values};
+use super::exchange::Exchange;
+use super::parcel::{Item, Reader};
+use super::request::Reply;
+
+/// No chunk is longer than this, bytes.
+const LONGEST: u64 = 1 << 31;
+
+/// Seconds since the epoch.
+pub fn now() -> i64 {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    since.map_or(0, |d| i64::try_from(d.as_secs()).unwrap_or(i64::MAX))
+}
+
+fn name(mut sent: Reader<'_>) -> Vec<u8> {
+    match sent.item() {
+        Some(Item::String(s)) => s.to_vec(),
+        _ => Vec::new(),
+    }
+}
+
+/// What a box below a box gets, to which no files were granted.
+pub fn refuse(sent: Reader<'_>, exchange: *mut Exchange) -> Reply {
+    let name = name(sent);
+    error(exchange, &format!("cannot open {}: No such file or directory", String::from_utf8_lossy(&name)))
+}
+
+/// Reads the source in the file that the parcel names. Only a regular file: a FIFO or a device could keep the host waiting for ever.
+pub fn read_source(sent: Reader<'_>, exchange: *mut Exchange) -> Reply {
+    let name = name(sent);
+    let shown = String::from_utf8_lossy(&name).into_owned();
+    if name.contains(&0) {
+        return error(exchange, &format!("cannot open {shown}: the name has a zero byte"));
+    }
+    match open(&name) {
+        Err(text) => error(exchange, &format!("cannot open {shown}: {text}")),
+        Ok(file) => {
+            let outcome = values(exchange, |w| {
+                w.string_with(|to, allowance| fill(file, to, allowance)).and_then(|read| read.map_err(|_| {
+                    super::exchange::NoMemory
+                }))
+            });
+            match outcome {
+                Reply::Values => Reply::Values,
+                _ => error(exchange, &format!("cannot read {shown}")),
+            }
+        }
+    }
+}
+
+fn open(name: &[u8]) -> Result<File, String> {
+    let path = std::path::Path::new(std::ffi::OsStr::from_bytes(name));
+    let said = |e: std::io::Error| reason(&e);
+    // Without O_NONBLOCK, opening a FIFO waits for its writer.
+    let file = OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK | libc::O_CLOEXEC).open(path).map_err(said)?;
+    let kind = file.metadata().map_err(said)?;
+    if kind.is_dir() {
+        return Err("Is a directory".to_owned());
+    }
+    if !kind.is_file() {
+        return Err("not a regular file".to_owned());
+    }
+    if kind.len() > LONGEST {
+        return Err("File too large".to_owned());
+    }
+    Ok(file)
+}
+
+/// The system's words for an error, without Rust's addition.
+fn reason(e: &std::io::Error) -> String {
+    let Some(code) = e.raw_os_error() else { return e.to_string() };
+    let mut text = [0_u8; 256];
+    // SAFETY: the buffer is as long as it is said to be; the XSI function ends it with a zero.
+    #[allow(unsafe_code)]
+    unsafe {
+        libc::strerror_r(code, text.as_mut_ptr().cast(), text.len())
+    };
+    CStr::from_bytes_until_nul(&text).map_or_else(|_| e.to_string(), |c| c.to_string_lossy().into_owned())
+}
+
+/// Appends the text of a chunk: a first line that begins with `#` is blanked out, as stock `loadfile` skips it.
+fn fill(mut file: File, to: &mut Vec<u8>, allowance: usize) -> Result<(), ()> {
+    let start = to.len();
+    let mut piece = [0_u8; 16 << 10];
+    loop {
+        let n = match file.read(&mut piece) {
+            Ok(0) => break,
+            Ok(n) => n,
+            Err(e) if e.kind() == std::io::ErrorKind::Interrupted => continue,
+            Err(_) => return Err(()),
+        };
+        if to.len() - start + n > allowance.min(LONGEST as usize) || to.try_reserve(n).is_err() {
+            return Err(());
+        }
+        to.extend_from_slice(piece.get(..n).unwrap_or_default());
+    }
+    skip_comment(to, start);
+    Ok(())
+}
+
+fn skip_comment(to: &mut Vec<u8>, start: usize) {
+    if cfg!(not(any(feature = "lua51", feature = "luajit"))) && to.get(start..start + 3) == Some(b"\xEF\xBB\xBF") {
+        to.drain(start..start + 3);
+    }
+    if to.get(start) == Some(&b'#') {
+        let end = to.iter().skip(start).position(|&b| b == b'\n').map_or(to.len(), |n| start + n);
+        // The line itself goes, its end stays: line numbers hold.
+        to.drain(start..end);
+    }
+}

@@ -1,0 +1,234 @@
+//! Which side of which wall a Lua state is on: the host's, or inside a box. Code that Lua calls asks here how to get across.
+//!
+//! # Safety
+//! A [`Level`] is found from the running state and used by the same call only. The host's realm lives as long as its state; a
+//! box's run lives as long as its stack is used. Exchanges belong to the level's desk and are used in stack order.
+#![allow(unsafe_code)]
+
+use std::os::raw::c_int;
+use std::ptr;
+use std::sync::atomic::compiler_fence;
+use std::sync::atomic::Ordering::{Relaxed, SeqCst};
+
+use super::core::Core;
+use super::encode::Side;
+use super::exchange::Exchange;
+use super::parcel::Reader;
+use super::realm::{self, Realm};
+use super::request::{Reply, Request};
+use super::run::Run;
+use super::serve;
+use crate::engine::clock::signal::soften;
+use crate::engine::seat::{seat_of, Seat, STAGE_NONE};
+use crate::engine::switch::{ask, leave, ours};
+use crate::engine::{Event, Message};
+use crate::lua::State;
+
+/// Where a Lua state is.
+#[derive(Clone, Copy)]
+pub enum Level {
+    /// In the process' own Lua.
+    Host(*mut Realm),
+    /// In a box that runs on this seat.
+    Box(&'static Seat),
+}
+
+impl Level {
+    /// Bare: the level of the running state.
+    pub fn of(s: State) -> Level {
+        // SAFETY: `s` is the state that calls; if it is a box's, this is its stack.
+        match unsafe { seat_of(s.as_ptr()) } {
+            Some(seat) => Level::Box(seat),
+            None => Level::Host(realm::of(s)),
+        }
+    }
+
+    /// The run that a box's code belongs to.
+    pub fn run(self) -> Option<&'static Run> {
+        match self {
+            Level::Host(_) => None,
+            // SAFETY: the driver set the run before it went to this stack, and drops it after.
+            Level::Box(seat) => unsafe { (seat.run.get() as *const Run).as_ref() },
+        }
+    }
+
+    /// What is known of the box that this level is; `None` for the host.
+    pub fn core(self) -> Option<&'static Core> {
+        self.run().map(|run| {
+            let core: *const Core = &*run.core;
+            // SAFETY: the run holds a reference to the core for as long as code runs in the box.
+            unsafe { &*core }
+        })
+    }
+
+    /// Runs code of ours that must not be stopped in the middle; `f` must be short and must not touch Lua.
+    pub fn guarded<R: Copy>(self, f: impl FnOnce() -> R) -> R {
+        match self {
+            Level::Host(_) => f(),
+            // SAFETY: the code of a level runs on the level's own stack.
+            Level::Box(seat) => unsafe { ours(seat, f) },
+        }
+    }
+
+    /// An empty exchange; raises where there is no memory for one.
+    // Not inlined, so that the address of its frame tells how deep its caller is.
+    #[inline(never)]
+    pub fn take(self, s: State) -> *mut Exchange {
+        let frame = 0_u8;
+        let here = &frame as *const u8 as usize;
+        let taken = self.guarded(|| match self {
+            // SAFETY: the realm lives as long as its state.
+            Level::Host(realm) => unsafe { (*realm).desk.borrow_mut().take(here).ok() },
+            Level::Box(_) => self.run().and_then(|run| run.desk.borrow_mut().take(here).ok()),
+        });
+        match taken {
+            Some(exchange) => exchange,
+            None => {
+                s.push_cstr(c"not enough memory");
+                s.error()
+            }
+        }
+    }
+
+    /// How many exchanges are lent now: what to hand to [`Level::lower`].
+    pub fn height(self) -> usize {
+        match self {
+            // SAFETY: as in `take`.
+            Level::Host(realm) => unsafe { (*realm).desk.borrow().height() },
+            Level::Box(_) => self.run().map_or(0, |run| run.desk.borrow().height()),
+        }
+    }
+
+    /// Gives back what was taken since [`Level::height`] gave `height`.
+    pub fn lower(self, height: usize) {
+        self.guarded(|| match self {
+            // SAFETY: as in `take`.
+            Level::Host(realm) => unsafe { (*realm).desk.borrow_mut().lower(height) },
+            Level::Box(_) => {
+                if let Some(run) = self.run() {
+                    run.desk.borrow_mut().lower(height);
+                }
+            }
+        });
+    }
+
+    /// Gives `f` the exchange, guarded against a stop.
+    pub fn with_exchange<R: Copy>(self, exchange: *mut Exchange, f: impl FnOnce(&mut Exchange) -> R) -> R {
+        // SAFETY: the exchange is lent to this call; nothing else refers to it meanwhile.
+        self.guarded(|| f(unsafe { &mut *exchange }))
+    }
+
+    /// Reads one side of an exchange. The exchange must not be written to while the reader is used.
+    pub fn reader(self, exchange: *mut Exchange, side: Side) -> Reader<'static> {
+        // SAFETY: as above; what the reader borrows stays where it is until the exchange is given back.
+        Reader::new(unsafe { (*exchange).buffer(side).as_slice_static() })
+    }
+
+    /// Bare: asks the level above, and waits for the answer. Calls that come from above meanwhile are served.
+    pub fn cross(self, s: State, request: Request, exchange: *mut Exchange) -> Reply {
+        match self {
+            Level::Host(realm) => realm::cross(realm, s, request, exchange),
+            Level::Box(seat) => {
+                let Some(run) = self.run() else { return Reply::NoMemory };
+                run.request.set(request);
+                run.asked.set(exchange);
+                let mut event = Event::Ask;
+                loop {
+                    // SAFETY: bare code, on the box's own stack, holds nothing that needs dropping.
+                    match unsafe { ask(seat, event) } {
+                        Message::Serve => {
+                            run.served.set(serve::serve(s, self, run.call.get()));
+                            event = Event::Served;
+                        }
+                        _ => return run.reply.get(),
+                    }
+                }
+            }
+        }
+    }
+
+    /// Bare: [`Level::cross`], with everything but values raised: a misuse is blamed on the argument it names.
+    pub fn ask(self, s: State, request: Request, exchange: *mut Exchange) {
+        let reply = self.cross(s, request, exchange);
+        self.settle(s, request, reply, exchange);
+    }
+
+    /// Bare: raises any reply but values.
+    pub fn settle(self, s: State, request: Request, reply: Reply, exchange: *mut Exchange) {
+        match reply {
+            Reply::Values => {}
+            Reply::NoMemory => {
+                s.push_cstr(c"not enough memory");
+                s.error()
+            }
+            Reply::Error => {
+                if super::decode::decode(s, self, exchange, Side::Back, self.link_for(request)) == 0 {
+                    s.push_nil();
+                }
+                s.error()
+            }
+            Reply::Misuse(arg) => {
+                super::decode::decode(s, self, exchange, Side::Back, super::link::Link::Owner);
+                if arg == 0 {
+                    s.push_where(1);
+                    s.insert(-2);
+                    s.concat(2);
+                    s.error()
+                }
+                s.arg_error_top(c_int::from(arg))
+            }
+        }
+    }
+
+    /// Notes which Lua thread of a box runs now; a soft stop that was asked for meanwhile goes to that one.
+    pub fn note_thread(self, thread: State) {
+        if let Level::Box(seat) = self {
+            seat.current.store(thread.as_ptr(), Relaxed);
+            compiler_fence(SeqCst);
+            if seat.stage.load(Relaxed) != STAGE_NONE {
+                // SAFETY: on the box's own stack, between two of its instructions.
+                unsafe { soften(seat) };
+            }
+        }
+    }
+
+    /// Bare: ends the box's running call.
+    pub fn exit(self, code: i64) {
+        if let (Level::Box(seat), Some(core)) = (self, self.core()) {
+            core.exit.set(Some(code));
+            // SAFETY: bare code, on the box's own stack.
+            unsafe { leave(seat, Event::Exited) };
+        }
+    }
+
+    /// Whether a call from the level above runs on this very Lua thread.
+    pub fn is_base(self, s: State) -> bool {
+        matches!(self, Level::Box(seat) if std::ptr::eq(seat.base.get(), s.as_ptr()))
+    }
+
+    /// A number for the call under way, other than that of any call that was left.
+    pub fn base_address(self) -> usize {
+        match self {
+            Level::Host(_) => 1,
+            Level::Box(seat) => seat.base.get() as usize,
+        }
+    }
+
+    /// The bytes of one side of an exchange: see [`Level::reader`].
+    pub fn raw(self, exchange: *mut Exchange, side: Side) -> &'static [u8] {
+        // SAFETY: as for `reader`.
+        unsafe { (*exchange).buffer(side).as_slice_static() }
+    }
+
+    fn link_for(self, request: Request) -> super::link::Link {
+        match request {
+            Request::Run { id, .. } => super::link::Link::Below(id),
+            _ => super::link::Link::Owner,
+        }
+    }
+
+    /// A null exchange, for requests that send and get nothing.
+    pub fn nothing() -> *mut Exchange {
+        ptr::null_mut()
+    }
+}

@@ -1,0 +1,131 @@
+//! What running boxes costs: CPU time charged to the box that runs and all above it, deadlines armed while it does.
+//!
+//! The clock goes on while the driver answers a box's own requests, and stands while the host's Lua runs.
+
+use std::rc::Rc;
+
+use super::core::{Core, Status};
+use super::limits::Limit;
+use crate::engine::clock::{self, Beat, NEVER};
+use crate::engine::{locale, process};
+
+/// Time that the look at a stopped box may take, ns.
+const BRIEF_NS: u64 = 100_000_000;
+
+/// The stop watch of one driver.
+pub struct Meter {
+    beat: &'static Beat,
+    mask: Option<libc::sigset_t>,
+    /// The box that is being charged.
+    charged: Option<Rc<Core>>,
+    /// The thread's CPU clock when it was charged last.
+    since: u64,
+}
+
+impl Meter {
+    /// `None` where the system can't watch this thread.
+    pub fn begin() -> Option<Meter> {
+        if !process::ready() {
+            return None;
+        }
+        Some(Meter { beat: clock::beat()?, mask: None, charged: None, since: 0 })
+    }
+
+    pub fn beat(&self) -> &'static Beat {
+        self.beat
+    }
+
+    /// Charges `core` from now on, and arms its deadlines.
+    pub fn enter(&mut self, core: &Rc<Core>) {
+        if self.charged.as_ref().is_some_and(|now| Rc::ptr_eq(now, core)) {
+            return;
+        }
+        if self.charged.is_some() {
+            self.charge();
+        } else {
+            self.mask = Some(clock::signal::unblock());
+            self.since = clock::thread_cpu_ns();
+        }
+        self.beat.disarm();
+        self.charged = Some(Rc::clone(core));
+        let (mut cpu, mut wall) = (NEVER, NEVER);
+        for level in core.chain() {
+            let left = level.cpu_left();
+            if left == 0 && level.status.get() == Status::Ready {
+                level.exhaust(Limit::Cpu, "");
+            }
+            cpu = cpu.min(left);
+            wall = wall.min(level.wall_deadline.get());
+        }
+        if cpu == NEVER && wall == NEVER {
+            return;
+        }
+        let now = clock::mono_ns();
+        for level in core.chain() {
+            if level.wall_deadline.get() <= now && level.status.get() == Status::Ready {
+                level.exhaust(Limit::Wall, "");
+            }
+        }
+        self.beat.arm(self.since.saturating_add(cpu), now.saturating_add(cpu), wall);
+    }
+
+    /// Runs a box's stack, under the C locale: a box neither sees nor needs the host's.
+    pub fn resume<R>(&self, f: impl FnOnce() -> R) -> R {
+        locale::under_c(f)
+    }
+
+    /// As [`Meter::resume`], for a look at a box that must not take long whatever its heap is like.
+    pub fn briefly<R>(&mut self, f: impl FnOnce() -> R) -> R {
+        self.stop();
+        let mask = clock::signal::unblock();
+        let now = clock::mono_ns();
+        self.beat.arm(NEVER, NEVER, now.saturating_add(BRIEF_NS));
+        let result = locale::under_c(f);
+        self.beat.disarm();
+        clock::signal::restore_mask(&mask);
+        result
+    }
+
+    /// Charges what has been used so far.
+    pub fn charge(&mut self) {
+        let now = clock::thread_cpu_ns();
+        if let Some(core) = &self.charged {
+            core.charge_cpu(now.saturating_sub(self.since));
+        }
+        self.since = now;
+    }
+
+    /// Stops the watch; why the watchdog had asked for a stop, if it had.
+    pub fn settle(&mut self) -> Option<u8> {
+        let why = self.beat.disarm();
+        if self.charged.is_some() {
+            self.charge();
+            self.charged = None;
+            if let Some(mask) = self.mask.take() {
+                clock::signal::restore_mask(&mask);
+            }
+        }
+        why
+    }
+
+    /// The same, before the host's own code runs.
+    pub fn stop(&mut self) {
+        self.settle();
+    }
+
+    /// Whose limit it was: the outermost box of the chain that has used up its allowance, or the one that is nearest to it.
+    pub fn victim<'a>(&self, core: &'a Core, limit: Limit) -> &'a Core {
+        let now = clock::mono_ns();
+        let left = |core: &Core| match limit {
+            Limit::Wall => core.wall_deadline.get().saturating_sub(now),
+            _ => core.cpu_left(),
+        };
+        let mut best = core;
+        for level in core.chain() {
+            if left(level) <= left(best) {
+                best = level;
+            }
+        }
+        best
+    }
+}

@@ -1,0 +1,210 @@
+//! Values as bytes: how they cross the wall.
+//!
+//! Layout: `u32` number of values, `u32` number of tables (0 where none is met twice), then the values. A table is its pairs between [`tag::BEGIN`] and
+//! [`tag::END`]; one that was met before is [`tag::AGAIN`] and its number, so cycles and sharing are kept. Integers are 8 bytes,
+//! little-endian. Nothing in a parcel is a pointer. Encoding and decoding walk with Lua's stack, never with C's.
+
+use super::exchange::{Buffer, NoMemory};
+
+pub mod tag {
+    pub const NIL: u8 = 0;
+    pub const FALSE: u8 = 1;
+    pub const TRUE: u8 = 2;
+    pub const INTEGER: u8 = 3;
+    pub const FLOAT: u8 = 4;
+    pub const STRING: u8 = 5;
+    pub const BEGIN: u8 = 6;
+    pub const END: u8 = 7;
+    pub const AGAIN: u8 = 8;
+    /// A function that the sender has exported under this number.
+    pub const EXPORT: u8 = 9;
+    /// A function that the receiver once exported under this number, coming home.
+    pub const HOME: u8 = 10;
+}
+
+pub const HEADER: usize = 8;
+
+/// Writing a parcel from plain Rust: what the driver answers with.
+pub struct Writer<'a> {
+    to: &'a mut Buffer,
+    count: u32,
+}
+
+impl<'a> Writer<'a> {
+    pub fn new(to: &'a mut Buffer) -> Result<Writer<'a>, NoMemory> {
+        to.clear();
+        to.append(&[0; HEADER])?;
+        Ok(Writer { to, count: 0 })
+    }
+
+    fn counted(&mut self) {
+        self.count += 1;
+        let count = self.count.to_le_bytes();
+        if let Some(place) = self.to.vec().get_mut(..4) {
+            place.copy_from_slice(&count);
+        }
+    }
+
+    pub fn nil(&mut self) -> Result<(), NoMemory> {
+        self.to.append(&[tag::NIL])?;
+        self.counted();
+        Ok(())
+    }
+
+    pub fn boolean(&mut self, b: bool) -> Result<(), NoMemory> {
+        self.to.append(&[if b { tag::TRUE } else { tag::FALSE }])?;
+        self.counted();
+        Ok(())
+    }
+
+    pub fn string(&mut self, s: &[u8]) -> Result<(), NoMemory> {
+        append_string(self.to, s)?;
+        self.counted();
+        Ok(())
+    }
+
+    pub fn integer(&mut self, n: i64) -> Result<(), NoMemory> {
+        append_word(self.to, tag::INTEGER, n as u64)?;
+        self.counted();
+        Ok(())
+    }
+
+    pub fn float(&mut self, n: f64) -> Result<(), NoMemory> {
+        append_word(self.to, tag::FLOAT, n.to_bits())?;
+        self.counted();
+        Ok(())
+    }
+
+    /// A string that is written in place by `fill`, which gets the buffer and must only append. What it gives back is kept or,
+    /// on `Err`, taken away again.
+    pub fn string_with<E>(
+        &mut self,
+        fill: impl FnOnce(&mut Vec<u8>, usize) -> Result<(), E>,
+    ) -> Result<Result<(), E>, NoMemory> {
+        let start = self.to.len();
+        append_word(self.to, tag::STRING, 0)?;
+        let body = self.to.len();
+        let allowance = self.to.allowance();
+        let result = fill(self.to.vec(), allowance);
+        self.to.settle()?;
+        let len = (self.to.len().saturating_sub(body)) as u64;
+        match result {
+            Ok(()) => {
+                if let Some(place) = self.to.vec().get_mut(start + 1..body) {
+                    place.copy_from_slice(&len.to_le_bytes());
+                }
+                self.counted();
+                Ok(Ok(()))
+            }
+            Err(e) => {
+                self.to.truncate(start);
+                Ok(Err(e))
+            }
+        }
+    }
+
+    /// A table of named numbers, and of what `more` adds.
+    pub fn record(&mut self, fields: &[(&str, Field<'_>)]) -> Result<(), NoMemory> {
+        self.to.append(&[tag::BEGIN])?;
+        for (name, field) in fields {
+            if matches!(field, Field::Absent) {
+                continue;
+            }
+            append_string(self.to, name.as_bytes())?;
+            match field {
+                Field::Integer(n) => append_word(self.to, tag::INTEGER, *n as u64)?,
+                Field::Float(n) => append_word(self.to, tag::FLOAT, n.to_bits())?,
+                Field::String(s) => append_string(self.to, s)?,
+                Field::Boolean(b) => self.to.append(&[if *b { tag::TRUE } else { tag::FALSE }])?,
+                Field::Absent => {}
+            }
+        }
+        self.to.append(&[tag::END])?;
+        self.counted();
+        Ok(())
+    }
+}
+
+/// A field of a [`Writer::record`].
+#[derive(Clone, Copy)]
+pub enum Field<'a> {
+    Integer(i64),
+    Float(f64),
+    String(&'a [u8]),
+    Boolean(bool),
+    Absent,
+}
+
+pub fn append_word(to: &mut Buffer, tag: u8, word: u64) -> Result<(), NoMemory> {
+    let w = word.to_le_bytes();
+    to.append(&[tag, w[0], w[1], w[2], w[3], w[4], w[5], w[6], w[7]])
+}
+
+pub fn append_string(to: &mut Buffer, s: &[u8]) -> Result<(), NoMemory> {
+    to.reserve(s.len().saturating_add(9))?;
+    append_word(to, tag::STRING, s.len() as u64)?;
+    to.append(s)
+}
+
+/// Reads a parcel.
+#[derive(Clone, Copy)]
+pub struct Reader<'a> {
+    bytes: &'a [u8],
+    pub count: u32,
+    pub tables: u32,
+}
+
+/// One item of a parcel.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Item<'a> {
+    Nil,
+    Boolean(bool),
+    Integer(i64),
+    Float(f64),
+    String(&'a [u8]),
+    Begin,
+    End,
+    Again(u32),
+    Export(u64),
+    Home(u64),
+}
+
+impl<'a> Reader<'a> {
+    pub fn new(bytes: &'a [u8]) -> Reader<'a> {
+        let word = |at: usize| {
+            bytes.get(at..at + 4).and_then(|b| b.try_into().ok()).map_or(0, u32::from_le_bytes)
+        };
+        Reader { count: word(0), tables: word(4), bytes: bytes.get(HEADER..).unwrap_or_default() }
+    }
+
+    fn word(&mut self) -> Option<u64> {
+        let (word, rest) = self.bytes.split_first_chunk::<8>()?;
+        self.bytes = rest;
+        Some(u64::from_le_bytes(*word))
+    }
+
+    /// The next item; `None` at the end, or where the parcel is broken.
+    pub fn item(&mut self) -> Option<Item<'a>> {
+        let (&tag, rest) = self.bytes.split_first()?;
+        self.bytes = rest;
+        Some(match tag {
+            tag::NIL => Item::Nil,
+            tag::FALSE => Item::Boolean(false),
+            tag::TRUE => Item::Boolean(true),
+            tag::INTEGER => Item::Integer(self.word()? as i64),
+            tag::FLOAT => Item::Float(f64::from_bits(self.word()?)),
+            tag::STRING => {
+                let len = usize::try_from(self.word()?).ok()?;
+                let (s, rest) = self.bytes.split_at_checked(len)?;
+                self.bytes = rest;
+                Item::String(s)
+            }
+            tag::BEGIN => Item::Begin,
+            tag::END => Item::End,
+            tag::AGAIN => Item::Again(u32::try_from(self.word()?).ok()?),
+            tag::EXPORT => Item::Export(self.word()?),
+            tag::HOME => Item::Home(self.word()?),
+            _ => return None,
+        })
+    }
+}

@@ -1,0 +1,250 @@
+//! All boxes of one host state, at every depth, and the way into the driver.
+//!
+//! # Safety
+//! The realm lies in a userdata of the host's registry, so it is there as long as its state; it is used by whichever OS thread runs
+//! that state, one at a time. It is only reached through shared references: all of it is in cells.
+#![allow(unsafe_code)]
+
+use std::cell::{Cell, RefCell};
+use std::mem;
+use std::os::raw::{c_int, c_void};
+use std::panic::{catch_unwind, AssertUnwindSafe};
+use std::rc::Rc;
+
+use super::core::{Core, Status};
+use super::driver;
+use super::exchange::{Desk, Exchange};
+use super::level::Level;
+use super::link::Link;
+use super::request::{Id, Reply, Request};
+use crate::engine::mcode;
+use crate::lua::{function, State};
+
+/// The boxes of one host state.
+pub struct Realm {
+    pub desk: RefCell<Desk>,
+    cores: RefCell<Vec<Option<Rc<Core>>>>,
+    free: RefCell<Vec<usize>>,
+    made: Cell<u64>,
+    /// Calls of the driver inside one another, through the host's own stack.
+    pub nesting: Cell<usize>,
+    open: Cell<bool>,
+}
+
+/// Bits of an id that are the index; the rest is the generation. Together they fit a float.
+const INDEX_BITS: u32 = 24;
+
+static KEY: u8 = 0;
+
+fn key() -> *const c_void {
+    &KEY as *const u8 as *const c_void
+}
+
+/// Bare: makes the realm of a host state if it has none.
+pub fn open(s: State) {
+    s.registry_get(key());
+    let there = !s.userdata(-1).is_null();
+    s.pop(1);
+    if there {
+        return;
+    }
+    let place = s.new_userdata(mem::size_of::<Realm>()) as *mut Realm;
+    let realm = Realm {
+        desk: RefCell::new(Desk::new(None)),
+        cores: RefCell::default(),
+        free: RefCell::default(),
+        made: Cell::new(0),
+        nesting: Cell::new(0),
+        open: Cell::new(true),
+    };
+    // SAFETY: fresh memory of that size; Lua aligns userdata for any type.
+    unsafe { place.write(realm) };
+    s.new_table();
+    s.push_function(function(collect));
+    s.raw_set_field(-2, c"__gc");
+    s.push_bool(false);
+    s.raw_set_field(-2, c"__metatable");
+    s.set_metatable(-2);
+    s.registry_set(key());
+    super::link::open(s, false);
+}
+
+/// Bare: the realm of a host state.
+pub fn of(s: State) -> *mut Realm {
+    s.registry_get(key());
+    let place = s.userdata(-1) as *mut Realm;
+    s.pop(1);
+    if place.is_null() {
+        s.raise(c"sandbox: this Lua state has not opened the library");
+    }
+    place
+}
+
+/// The host state ends: every box is closed. The memory stays valid until Lua frees it.
+fn collect(s: State) -> c_int {
+    let place = s.userdata(1) as *const Realm;
+    // SAFETY: the metatable is reachable by our code alone.
+    if let Some(realm) = unsafe { place.as_ref() } {
+        realm.shut();
+    }
+    0
+}
+
+impl Realm {
+    fn shut(&self) {
+        self.open.set(false);
+        let cores = mem::take(&mut *self.cores.borrow_mut());
+        for core in cores.iter().flatten() {
+            core.status.set(Status::Closed);
+            dispose(core);
+        }
+        self.free.borrow_mut().clear();
+        self.free.borrow_mut().shrink_to_fit();
+        *self.desk.borrow_mut() = Desk::new(None);
+    }
+
+    pub fn is_open(&self) -> bool {
+        self.open.get()
+    }
+
+    /// The box of that id, if it has not been closed.
+    pub fn find(&self, id: Id) -> Option<Rc<Core>> {
+        let index = (id.0 & ((1 << INDEX_BITS) - 1)) as usize;
+        let cores = self.cores.try_borrow().ok()?;
+        cores.get(index)?.as_ref().filter(|core| core.id == id).cloned()
+    }
+
+    /// A new id, and where its box goes.
+    pub fn reserve(&self) -> Option<Id> {
+        let mut cores = self.cores.try_borrow_mut().ok()?;
+        let mut free = self.free.try_borrow_mut().ok()?;
+        let index = match free.pop() {
+            Some(index) => index,
+            None => {
+                cores.try_reserve(1).ok()?;
+                free.try_reserve(cores.len() + 1).ok()?;
+                cores.push(None);
+                cores.len() - 1
+            }
+        };
+        if index >= 1 << INDEX_BITS {
+            return None;
+        }
+        self.made.set(self.made.get() + 1);
+        Some(Id(((self.made.get() & ((1 << (53 - INDEX_BITS)) - 1)) << INDEX_BITS) | index as u64))
+    }
+
+    pub fn insert(&self, core: Rc<Core>) {
+        let index = (core.id.0 & ((1 << INDEX_BITS) - 1)) as usize;
+        if let Some(parent) = &core.parent {
+            parent.children.borrow_mut().push(core.id);
+        }
+        if let Some(place) = self.cores.borrow_mut().get_mut(index) {
+            *place = Some(core);
+        }
+    }
+
+    /// Closes a box and all below it. What runs in them ends when control comes back to it.
+    pub fn close(&self, id: Id) {
+        let Some(core) = self.find(id) else { return };
+        let index = (id.0 & ((1 << INDEX_BITS) - 1)) as usize;
+        if let Some(parent) = &core.parent {
+            parent.children.borrow_mut().retain(|&child| child != id);
+        }
+        let children = mem::take(&mut *core.children.borrow_mut());
+        for child in children {
+            self.close(child);
+        }
+        core.status.set(Status::Closed);
+        if let Some(place) = self.cores.borrow_mut().get_mut(index) {
+            *place = None;
+        }
+        self.free.borrow_mut().push(index);
+        if core.running.get() == 0 {
+            dispose(&core);
+        }
+    }
+
+    /// Number of boxes below, all levels.
+    pub fn count_below(&self, core: &Core) -> usize {
+        let children = core.children.borrow();
+        children.iter().filter_map(|&id| self.find(id)).map(|child| 1 + self.count_below(&child)).sum()
+    }
+}
+
+/// Gives a box's heap back. Nothing of the box may run any more.
+pub fn dispose(core: &Core) {
+    let heap = core.heap.try_borrow_mut().ok().and_then(|mut heap| heap.take());
+    if let Some(heap) = heap {
+        let main = core.main.replace(std::ptr::null_mut());
+        mcode::unmap(main as usize, &heap);
+        drop(heap);
+    }
+    core.budget.close();
+}
+
+/// Sheltered: answers what the host's own code asks.
+pub fn cross(realm: *mut Realm, s: State, request: Request, exchange: *mut Exchange) -> Reply {
+    // SAFETY: `of` gave the pointer to the call that uses it now.
+    let realm = unsafe { &*realm };
+    // A panic is a bug of ours: it must not unwind into Lua. What it leaves behind is closed by the next request or the state's end.
+    let result = catch_unwind(AssertUnwindSafe(|| driver::from_host(realm, s, request, exchange)));
+    match result {
+        Ok(reply) => reply,
+        Err(_) => {
+            let text = b"sandbox: internal error";
+            // SAFETY: the exchange is lent to this call.
+            let written = !exchange.is_null()
+                && unsafe { super::parcel::Writer::new(&mut (*exchange).back) }
+                    .and_then(|mut w| w.string(text))
+                    .is_ok();
+            if written {
+                Reply::Error
+            } else {
+                Reply::NoMemory
+            }
+        }
+    }
+}
+
+/// Bare: lets go of functions that a box no longer has.
+pub fn settle_releases(s: State, level: Level, id: Id) {
+    loop {
+        let next = level.guarded(|| with(level, |realm| realm.find(id).and_then(|core| core.next_release_up())));
+        match next.flatten() {
+            Some((number, count)) => Link::Below(id).release(s, number, count),
+            None => return,
+        }
+    }
+}
+
+/// Notes that this level no longer has a function of the box `id`.
+pub fn release_to_box(level: Level, id: Id, number: u64, count: u64) {
+    with(level, |realm| {
+        if let Some(core) = realm.find(id) {
+            core.release_to_box(number, count);
+        }
+    });
+}
+
+/// The realm that a level belongs to.
+pub fn with<R>(level: Level, f: impl FnOnce(&Realm) -> R) -> Option<R> {
+    let realm: *const Realm = match level {
+        Level::Host(realm) => realm,
+        Level::Box(_) => level.run()?.realm,
+    };
+    // SAFETY: a realm outlives every call of its state and of its boxes.
+    unsafe { realm.as_ref() }.map(f)
+}
+
+/// Bare: a call from this level into the box `link`: see [`super::link::crossing`].
+pub fn crossing(s: State, level: Level, link: Link, request: Request, first: c_int) -> c_int {
+    if let Link::Below(id) = link {
+        let known = level.guarded(|| with(level, |realm| realm.find(id).is_some())).unwrap_or(false);
+        if !known {
+            s.raise(c"sandbox is closed");
+        }
+        settle_releases(s, level, id);
+    }
+    super::link::crossing(s, level, link, request, first)
+}

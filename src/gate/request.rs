@@ -1,0 +1,131 @@
+//! All that one level can ask of the level above it. Nothing else crosses; the data of a request lies in an exchange as a parcel.
+
+/// Names a box in its realm: an index and a generation, never a pointer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Id(pub u64);
+
+impl Id {
+    pub const NONE: Id = Id(0);
+}
+
+/// The three streams of a box.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stream {
+    In,
+    Out,
+    Err,
+}
+
+impl Stream {
+    pub const ALL: [Stream; 3] = [Stream::In, Stream::Out, Stream::Err];
+
+    pub fn index(self) -> usize {
+        match self {
+            Stream::In => 0,
+            Stream::Out => 1,
+            Stream::Err => 2,
+        }
+    }
+
+    pub fn from_index(index: i64) -> Option<Stream> {
+        Stream::ALL.get(usize::try_from(index).ok()?).copied()
+    }
+}
+
+/// What to read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Format {
+    /// A line; with its end of line or without.
+    Line { keep: bool },
+    All,
+    Number,
+    /// So many bytes; 0 asks whether the end has been reached.
+    Count(usize),
+}
+
+/// What to do with a stream.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StreamOp {
+    Read(Format),
+    /// The bytes are the parcel's one string.
+    Write,
+    Flush,
+    /// 0 set, 1 cur, 2 end.
+    Seek { whence: u8, offset: i64 },
+}
+
+/// What a call into a box is to do there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Entry {
+    /// Make the state and open the libraries.
+    Open,
+    /// Compile and run: parcel of code, chunk name, arguments.
+    Code,
+    /// Compile: parcel of code, chunk name.
+    Load,
+    /// Parcel of a name.
+    Get,
+    /// Parcel of a name and a value.
+    Set,
+    /// Call the function that the box has exported under this number.
+    Function(u64),
+    /// Make the library available inside.
+    OpenLibrary,
+    /// After a stop: read the traceback of the thread left behind and see that the heap can go on.
+    Autopsy,
+}
+
+/// What a level asks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Request {
+    // of boxes below
+    /// Parcel of the options.
+    New,
+    Run { id: Id, entry: Entry },
+    Close { id: Id },
+    Status { id: Id },
+    Usage { id: Id },
+    /// Parcel of the limits to set, or of nothing.
+    Limits { id: Id },
+    Traceback { id: Id },
+    /// The stream is now one of this level's own, or nothing.
+    Bind { id: Id, stream: Stream, bound: Bound },
+    /// Whether the level keeps an environment (a table or a function) for the box.
+    Environment { id: Id, set: bool },
+
+    // of the owner
+    Stream { stream: Stream, op: StreamOp },
+    /// Parcel of the name.
+    Getenv,
+    /// Parcel of arguments, for the function that the owner has exported under this number.
+    Call { function: u64 },
+    /// The box's CPU time.
+    Clock,
+    /// Seconds since the epoch.
+    Time,
+    /// Parcel of a file's name: the source in it.
+    ReadFile,
+}
+
+/// What a level binds to a stream of a box below it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Bound {
+    Nothing,
+    /// A stock file handle of the host: address of its userdata, kept alive by the box's handle.
+    File(usize),
+    /// An object of this level that the level itself operates.
+    Object,
+}
+
+/// How a request came out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reply {
+    /// Values lie in the exchange.
+    Values,
+    /// The error value lies in the exchange; it is raised as it is.
+    Error,
+    /// The text of a misuse of argument `.0` lies in the exchange.
+    Misuse(u8),
+    /// There was no memory to say more.
+    NoMemory,
+}

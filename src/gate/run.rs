@@ -1,0 +1,338 @@
+//! One call into a box, as its own stack sees it: bare code, from the first to the last.
+//!
+//! # Safety
+//! [`body`] runs on the box's stack with the [`Run`] that the driver made for it; the run outlives the stack's use.
+#![allow(unsafe_code)]
+
+use std::cell::{Cell, RefCell};
+use std::os::raw::{c_int, c_void};
+use std::rc::Rc;
+use std::sync::atomic::Ordering::Relaxed;
+
+use mlua::ffi::lua_State;
+
+use super::core::Core;
+use super::decode::decode;
+use super::encode::{Encoder, Side};
+use super::exchange::{Desk, Exchange};
+use super::level::Level;
+use super::link::Link;
+use super::parcel::Writer;
+use super::realm::Realm;
+use super::request::{Entry, Id, Reply, Request};
+use super::serve::{Call, What};
+use crate::engine::clock::Beat;
+use crate::engine::seat::Seat;
+use crate::engine::stack::BoxStack;
+use crate::engine::switch::Task;
+use crate::engine::zone::{ZONE_HOST, ZONE_VM};
+use crate::guest;
+use crate::lua::{compat, function, State};
+
+/// A call into a box.
+pub struct Run {
+    pub core: Rc<Core>,
+    pub realm: *const Realm,
+    pub entry: Entry,
+    /// Arguments and results of the call; the caller's.
+    pub exchange: *mut Exchange,
+    /// Lends exchanges to the code in the box.
+    pub desk: RefCell<Desk>,
+    /// How many calls into this box are under way, this one included.
+    pub depth: usize,
+    /// How the call came out.
+    pub outcome: Cell<Reply>,
+    /// What is asked of the level above, and the answer.
+    pub request: Cell<Request>,
+    pub asked: Cell<*mut Exchange>,
+    pub reply: Cell<Reply>,
+    /// What is to be served for a box below, and how that came out.
+    pub call: Cell<Call>,
+    pub served: Cell<Reply>,
+    /// For [`Entry::Autopsy`]: the thread that was left.
+    pub left: Cell<*mut lua_State>,
+}
+
+impl Run {
+    pub fn new(core: Rc<Core>, realm: &Realm, entry: Entry, exchange: *mut Exchange) -> Run {
+        let nothing = Call { id: Id::NONE, what: What::Getenv, exchange: std::ptr::null_mut() };
+        Run {
+            realm,
+            entry,
+            exchange,
+            desk: RefCell::new(Desk::new(Some(Rc::clone(&core.budget)))),
+            depth: core.running.get().max(1),
+            core,
+            outcome: Cell::new(Reply::NoMemory),
+            request: Cell::new(Request::Clock),
+            asked: Cell::new(std::ptr::null_mut()),
+            reply: Cell::new(Reply::NoMemory),
+            call: Cell::new(nothing),
+            served: Cell::new(Reply::NoMemory),
+            left: Cell::new(std::ptr::null_mut()),
+        }
+    }
+}
+
+/// Puts a run on a stack, ready to go.
+pub fn prepare(stack: BoxStack, run: &Run) -> Task {
+    let argument = run as *const Run as *mut c_void;
+    stack.seat().run.set(argument);
+    // SAFETY: `body` is bare code; the driver keeps the run for as long as the task.
+    unsafe { Task::new(stack, body, argument) }
+}
+
+/// Tells the box's heap and the signal handler who runs now.
+pub fn take_seat(core: &Core, seat: &'static Seat, beat: &'static Beat) {
+    seat.beat.set(beat);
+    if let Ok(heap) = core.heap.try_borrow() {
+        if let Some(heap) = heap.as_ref() {
+            // SAFETY: the header lives as long as the heap; no code of the box runs now.
+            unsafe { (*heap.header()).seat.set(&seat.zone) };
+        }
+    }
+}
+
+/// Where the registry keeps what a call starts with: pushing these allocates nothing, so it can be done outside a protected call.
+static KEYS: [u8; 5] = [1, 2, 3, 4, 5];
+
+fn key(index: usize) -> *const c_void {
+    KEYS.as_ptr().wrapping_add(index) as *const c_void
+}
+
+const MAKE_THREAD: usize = 0;
+const THREADS: usize = 1;
+const HANDLER: usize = 2;
+const ENTRY: usize = 3;
+const SEND_ERROR: usize = 4;
+
+/// What runs on a box's stack.
+///
+/// # Safety
+/// See the module's text: `argument` is the seat's run.
+pub unsafe fn body(seat: &'static Seat, argument: *mut c_void) {
+    // SAFETY: as for this function.
+    let run = unsafe { &*(argument as *const Run) };
+    seat.zone.zone.store(ZONE_VM, Relaxed);
+    let outcome = match run.entry {
+        Entry::Open => open(seat, run),
+        _ => call(seat, run),
+    };
+    seat.zone.zone.store(ZONE_HOST, Relaxed);
+    run.outcome.set(outcome);
+}
+
+/// Makes the state and opens its libraries.
+fn open(seat: &'static Seat, run: &Run) -> Reply {
+    let header = match run.core.heap.try_borrow() {
+        Ok(heap) => match heap.as_ref() {
+            Some(heap) => heap.header() as *mut c_void,
+            None => return Reply::NoMemory,
+        },
+        Err(_) => return Reply::NoMemory,
+    };
+    // SAFETY: the allocator's data is the arena's header, in the box's own slot.
+    let Some(main) = (unsafe { compat::new_state(header, seat_seed(run)) }) else {
+        return Reply::NoMemory;
+    };
+    run.core.main.set(main.as_ptr());
+    seat.current.store(main.as_ptr(), Relaxed);
+    seat.base.set(main.as_ptr());
+    if main.protected(function(open_entry), std::ptr::null_mut()) {
+        Reply::Values
+    } else {
+        failure(main, Level::Box(seat), run)
+    }
+}
+
+fn seat_seed(run: &Run) -> u64 {
+    run.core.random.get().iter().fold(run.core.secret, |a, b| a.rotate_left(17) ^ b)
+}
+
+fn open_entry(s: State) -> c_int {
+    guest::open(s);
+    super::link::open(s, true);
+    let functions =
+        [(MAKE_THREAD, function(make_thread)), (HANDLER, function(handler)), (ENTRY, function(entry))];
+    for (index, f) in functions {
+        s.push_function(f);
+        s.registry_set(key(index));
+    }
+    s.push_function(function(send_error));
+    s.registry_set(key(SEND_ERROR));
+    s.new_table();
+    s.registry_set(key(THREADS));
+    0
+}
+
+/// Runs any entry but the first, on a Lua thread of its own: a soft stop leaves that one, and the main thread stays whole.
+fn call(seat: &'static Seat, run: &Run) -> Reply {
+    // SAFETY: the box has been opened, and this is its stack.
+    let main = unsafe { State::new(run.core.main.get()) };
+    seat.current.store(main.as_ptr(), Relaxed);
+    seat.base.set(main.as_ptr());
+    while run.core.threads.get() < run.depth {
+        // No collection here: a finalizer would run on the main thread, which must not be left.
+        main.stop_collector();
+        main.registry_get(key(MAKE_THREAD));
+        main.push_number((run.core.threads.get() + 1) as f64);
+        let made = main.pcall(1, 0, 0);
+        main.set_top(0);
+        main.restart_collector();
+        if !made {
+            return Reply::NoMemory;
+        }
+        run.core.threads.set(run.core.threads.get() + 1);
+    }
+    main.registry_get(key(THREADS));
+    main.raw_geti(-1, run.depth as i64);
+    let thread = main.thread(-1);
+    main.pop(2);
+    let Some(thread) = thread else { return Reply::NoMemory };
+    seat.current.store(thread.as_ptr(), Relaxed);
+    seat.base.set(thread.as_ptr());
+    let level = Level::Box(seat);
+    thread.set_top(0);
+    thread.registry_get(key(HANDLER));
+    thread.registry_get(key(ENTRY));
+    let ok = thread.pcall(0, 0, 1);
+    let reply = if ok {
+        Reply::Values
+    } else {
+        // handler, the error object
+        thread.registry_get(key(SEND_ERROR));
+        thread.insert(-2);
+        if thread.pcall(1, 0, 0) {
+            Reply::Error
+        } else {
+            failure(thread, level, run)
+        }
+    };
+    thread.set_top(0);
+    reply
+}
+
+/// Makes the thread of the number given.
+fn make_thread(s: State) -> c_int {
+    s.registry_get(key(THREADS));
+    s.new_thread();
+    s.raw_seti(-2, s.number(1) as i64);
+    0
+}
+
+/// Sends the error string on top of the stack; gives `NoMemory` where there is none.
+fn failure(s: State, level: Level, run: &Run) -> Reply {
+    let text = s.bytes(-1).unwrap_or(b"error in error handling");
+    let written = level
+        .with_exchange(run.exchange, |e| Writer::new(&mut e.back).and_then(|mut w| w.string(text)).is_ok());
+    s.pop(1);
+    if written {
+        Reply::Error
+    } else {
+        Reply::NoMemory
+    }
+}
+
+/// What a call's thread runs under the handler.
+fn entry(s: State) -> c_int {
+    let level = Level::of(s);
+    let (Some(run), Some(core)) = (level.run(), level.core()) else { return 0 };
+    while let Some((number, count)) = level.guarded(|| core.next_release_down()) {
+        Link::Owner.release(s, number, count);
+    }
+    s.set_top(0);
+    let n = decode(s, level, run.exchange, Side::Out, Link::Owner);
+    let results = match run.entry {
+        Entry::Code => {
+            compile(s);
+            s.replace(1);
+            s.remove(2);
+            s.call(n - 2, State::ALL);
+            s.top()
+        }
+        Entry::Load => {
+            let bytes = s.bytes(1).unwrap_or_default();
+            if s.load_text(bytes, s.c_str(2)) {
+                s.replace(1);
+                s.set_top(1);
+            } else {
+                s.push_nil();
+                s.replace(1);
+                s.replace(2);
+            }
+            s.top()
+        }
+        Entry::Get => {
+            s.push_globals();
+            s.insert(1);
+            s.raw_get(1);
+            s.remove(1);
+            s.set_top(1);
+            1
+        }
+        Entry::Set => {
+            s.set_top(2);
+            s.push_globals();
+            s.insert(1);
+            s.raw_set(1);
+            s.set_top(0);
+            0
+        }
+        Entry::Function(number) => {
+            if !Link::Owner.push_export(s, number) {
+                s.raise(c"the function is gone");
+            }
+            s.insert(1);
+            s.call(n, State::ALL);
+            s.top()
+        }
+        Entry::OpenLibrary => {
+            crate::host::open_in_box(s);
+            s.set_top(0);
+            0
+        }
+        Entry::Autopsy => {
+            super::autopsy::examine(s, level, run);
+            s.set_top(0);
+            0
+        }
+        Entry::Open => 0,
+    };
+    Encoder::new(s, level, run.exchange, Side::Back, Link::Owner).named(c"result").encode(1, results, 1);
+    0
+}
+
+fn compile(s: State) {
+    let bytes = s.bytes(1).unwrap_or_default();
+    if !s.load_text(bytes, s.c_str(2)) {
+        s.error();
+    }
+}
+
+/// Sends the error object.
+fn send_error(s: State) -> c_int {
+    let level = Level::of(s);
+    if let Some(run) = level.run() {
+        Encoder::new(s, level, run.exchange, Side::Back, Link::Owner).named(c"error value").encode(1, 1, 1);
+    }
+    0
+}
+
+/// Message handler of every call: keeps the traceback, and passes the error object on as it is.
+fn handler(s: State) -> c_int {
+    let level = Level::of(s);
+    s.set_top(1);
+    match s.bytes(1) {
+        Some(_) => s.copy(1),
+        None => {
+            s.push_cstr(c"(error object is a ");
+            s.push_type_name(1);
+            s.push_cstr(c" value)");
+            s.concat(3);
+        }
+    }
+    s.append_traceback(s, 1);
+    super::autopsy::keep_traceback(s, level);
+    s.set_top(1);
+    1
+}

@@ -1,0 +1,119 @@
+//! A level serves what a box below it asks: its functions, its environment, its own streams.
+
+use std::cell::Cell;
+use std::os::raw::{c_int, c_void};
+
+use super::decode::decode;
+use super::encode::{Encoder, Side};
+use super::exchange::Exchange;
+use super::level::Level;
+use super::link::{field, Link};
+use super::parcel::Writer;
+use super::request::{Id, Reply, Stream, StreamOp};
+use crate::guest;
+use crate::lua::{function, Kind, State};
+
+/// What is asked of a level, and by which box.
+#[derive(Clone, Copy)]
+pub struct Call {
+    pub id: Id,
+    pub what: What,
+    pub exchange: *mut Exchange,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum What {
+    Function(u64),
+    Getenv,
+    Stream(Stream, StreamOp),
+}
+
+struct Frame {
+    call: Call,
+    level: Level,
+    reply: Cell<Reply>,
+}
+
+/// Serves one call in the state `s`; sheltered.
+pub fn serve(s: State, level: Level, call: Call) -> Reply {
+    let frame = Frame { call, level, reply: Cell::new(Reply::NoMemory) };
+    let top = s.top();
+    if !s.protected(function(perform), &frame as *const Frame as *mut c_void) {
+            let text = s.bytes(-1).unwrap_or(b"error in error handling");
+        let written = level.with_exchange(call.exchange, |e| {
+            Writer::new(&mut e.back).and_then(|mut w| w.string(text)).is_ok()
+        });
+        frame.reply.set(if written { Reply::Error } else { Reply::NoMemory });
+    }
+    s.set_top(top);
+    frame.reply.get()
+}
+
+fn perform(s: State) -> c_int {
+    // SAFETY: `serve` passes its frame, which outlives the protected call.
+    #[allow(unsafe_code)]
+    let frame = unsafe { &*(s.userdata(1) as *const Frame) };
+    let Frame { call, level, .. } = *frame;
+    let link = Link::Below(call.id);
+    super::realm::settle_releases(s, level, call.id);
+    let reply = match call.what {
+        What::Function(number) => perform_function(s, level, call, link, number),
+        What::Getenv => perform_getenv(s, level, call, link),
+        What::Stream(stream, op) => {
+            if !link.push_table(s) {
+                s.raise(c"sandbox is closed");
+            }
+            s.raw_geti(-1, field::STREAMS + stream.index() as i64);
+            guest::io::operate(s, level, op, call.exchange)
+        }
+    };
+    frame.reply.set(reply);
+    0
+}
+
+fn perform_function(s: State, level: Level, call: Call, link: Link, number: u64) -> Reply {
+    if !link.push_export(s, number) {
+        s.raise(c"the function is gone");
+    }
+    let n = decode(s, level, call.exchange, Side::Out, link);
+    finish(s, level, call, link, n)
+}
+
+/// Calls what lies below `n` arguments at index 2, and sends what comes of it.
+fn finish(s: State, level: Level, call: Call, link: Link, n: c_int) -> Reply {
+    let ok = s.pcall(n, State::ALL, 0);
+    if !ok {
+        }
+    let encoder = Encoder::new(s, level, call.exchange, Side::Back, link);
+    if ok {
+        encoder.named(c"result").encode(2, s.top() - 1, 1);
+        Reply::Values
+    } else {
+        encoder.named(c"error value").encode(-1, 1, 1);
+        Reply::Error
+    }
+}
+
+fn perform_getenv(s: State, level: Level, call: Call, link: Link) -> Reply {
+    if !link.push_table(s) {
+        s.raise(c"sandbox is closed");
+    }
+    s.raw_geti(-1, field::ENVIRONMENT);
+    s.replace(2);
+    s.set_top(2);
+    decode(s, level, call.exchange, Side::Out, link);
+    let reply = match s.kind(2) {
+        Kind::Function => finish(s, level, call, link, 1),
+        Kind::Table => {
+            s.get_table(2);
+            Encoder::new(s, level, call.exchange, Side::Back, link).named(c"result").encode(-1, 1, 1);
+            Reply::Values
+        }
+        _ => {
+            s.push_nil();
+            Encoder::new(s, level, call.exchange, Side::Back, link).encode(-1, 1, 1);
+            Reply::Values
+        }
+    };
+    reply
+}

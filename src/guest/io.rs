@@ -1,0 +1,504 @@
+//! The io library of a box: its three streams, and streams over functions of its own. Nothing else can be opened.
+
+use std::ffi::c_void;
+use std::os::raw::c_int;
+
+use super::stream;
+use crate::gate::encode::{Encoder, Side};
+use crate::gate::exchange::Exchange;
+use crate::gate::level::Level;
+use crate::gate::link::Link;
+use crate::gate::parcel::Item;
+use crate::gate::request::{Format, Reply, Stream, StreamOp};
+use crate::lua::{compat, function, Entry, Kind, State};
+
+static KEYS: [u8; 3] = [1, 2, 3];
+
+/// Where the registry keeps the default input (0) and output (1), and standard output (2) for `print`.
+fn key(index: usize) -> *const c_void {
+    KEYS.as_ptr().wrapping_add(index) as *const c_void
+}
+
+pub fn open(s: State) {
+    s.new_table();
+    s.new_table();
+    s.set_functions(METHODS);
+    s.raw_set_field(-2, c"__index");
+    s.set_functions(METAMETHODS);
+    if compat::CLOSING {
+        s.set_functions(&[(c"__close", function(file_gc))]);
+    }
+    s.push_cstr(c"FILE*");
+    s.raw_set_field(-2, c"__name");
+    if compat::INTEGERS || compat::V52 {
+        s.push_bool(false);
+        s.raw_set_field(-2, c"__metatable");
+    } else {
+        s.push_cstr(c"FILE*");
+        s.raw_set_field(-2, c"__metatable");
+    }
+    stream::set_metatable(s);
+    s.new_table();
+    s.set_functions(FUNCTIONS);
+    let names = [(Stream::In, c"stdin"), (Stream::Out, c"stdout"), (Stream::Err, c"stderr")];
+    for (which, name) in names {
+        stream::push_standard(s, which);
+        if which != Stream::Err {
+            s.copy(-1);
+            s.registry_set(key(which.index()));
+        }
+        if which == Stream::Out {
+            s.copy(-1);
+            s.registry_set(key(2));
+        }
+        s.raw_set_field(-2, name);
+    }
+    super::publish(s, c"io");
+}
+
+/// Bare: writes the string on top to a standard stream, and pops it. What goes wrong is not told, as in stock `print`.
+pub fn write_standard(s: State, _stream: Stream) {
+    s.registry_get(key(2));
+    s.insert(-2);
+    let n = stream::write(s, -2);
+    s.pop(n + 2);
+}
+
+/// Bare: reads from standard input; pushes what came, or an empty string.
+pub fn read_standard(s: State, format: Format) {
+    stream::push_standard(s, Stream::In);
+    let n = stream::read(s, -1, format);
+    s.pop(n - 1);
+    s.remove(-2);
+    if s.bytes(-1).is_none() {
+        s.pop(1);
+        s.push_cstr(c"");
+    }
+}
+
+/// Whether the stream at `index` is open; `None` where it is no stream.
+pub fn is_open(s: State, index: c_int) -> Option<bool> {
+    stream::at(s, index).map(|handle| handle.is_open())
+}
+
+/// Bare: does for a box below what it asks of the stream on top of the stack.
+pub fn operate(s: State, level: Level, op: StreamOp, exchange: *mut Exchange) -> Reply {
+    let index = s.top();
+    let n = if is_open(s, index) != Some(true) {
+        stream::push_failure(s, stream::BAD_FILE)
+    } else {
+        match op {
+            StreamOp::Read(format) => stream::read(s, index, format),
+            StreamOp::Flush => stream::flush(s, index),
+            StreamOp::Seek { whence, offset } => stream::seek(s, index, whence, offset),
+            StreamOp::Write => {
+                if let Some(Item::String(bytes)) = level.reader(exchange, Side::Out).item() {
+                    s.push_bytes(bytes);
+                    stream::write(s, index)
+                } else {
+                    stream::push_failure(s, stream::BAD_FILE)
+                }
+            }
+        }
+    };
+    // A number is sent as it was read: the box below converts it anew.
+    if n == 1 && op == StreamOp::Read(Format::Number) && s.kind(-1) == Kind::Number {
+        s.to_text(-1);
+    }
+    Encoder::new(s, level, exchange, Side::Back, Link::Owner).named(c"result").encode(-n, n, 1);
+    Reply::Values
+}
+
+/// `sandbox.newstream([reader [, writer [, cleaner]]])` inside a box
+pub fn newstream(s: State) -> c_int {
+    s.set_top(3);
+    for arg in 1..=3 {
+        if !s.is_nil(arg) {
+            s.check_function(arg);
+        }
+    }
+    stream::push_made(s);
+    1
+}
+
+/// The open handle at `arg`.
+fn check_open(s: State, arg: c_int) {
+    match is_open(s, arg) {
+        Some(true) => {}
+        Some(false) => s.raise(c"attempt to use a closed file"),
+        None => s.type_error(arg, c"FILE*"),
+    }
+}
+
+fn push_default(s: State, which: Stream) {
+    s.registry_get(key(which.index()));
+    if is_open(s, -1) != Some(true) {
+        let name = if which == Stream::In { c"input" } else { c"output" };
+        s.push_where(1);
+        s.push_cstr(if compat::V51 || compat::V52 { c"standard " } else { c"default " });
+        s.push_cstr(name);
+        s.push_cstr(c" file is closed");
+        s.concat(4);
+        s.error();
+    }
+}
+
+/// What the format at `arg` asks for.
+fn format_at(s: State, arg: c_int) -> Format {
+    if s.kind(arg) == Kind::Number {
+        let n = s.check_integer(arg);
+        return Format::Count(usize::try_from(n).unwrap_or(usize::MAX / 2));
+    }
+    let text = s.check_bytes(arg);
+    let letter = match text {
+        [b'*', letter, ..] | [letter, ..] => *letter,
+        [] => 0,
+    };
+    match letter {
+        b'n' => Format::Number,
+        b'l' => Format::Line { keep: false },
+        b'L' if !compat::V51 || compat::JIT => Format::Line { keep: true },
+        b'a' => Format::All,
+        _ => s.arg_error(arg, c"invalid format"),
+    }
+}
+
+/// Reads by the formats from `first` to `last` from the handle at `index`; pushes the results: how many.
+fn read_by(s: State, index: c_int, first: c_int, last: c_int) -> c_int {
+    let index = s.absolute(index);
+    s.check_stack(last - first + 12, c"too many arguments");
+    if first > last {
+        return read_one(s, index, Format::Line { keep: false });
+    }
+    let mut results = 0;
+    for arg in first..=last {
+        let n = read_one(s, index, format_at(s, arg));
+        results += n;
+        if n != 1 {
+            // A failure stands alone.
+            return n;
+        }
+        if s.is_nil(-1) {
+            break;
+        }
+    }
+    results
+}
+
+fn read_one(s: State, index: c_int, format: Format) -> c_int {
+    match format {
+        // Nothing may be read by a length that no string can have.
+        Format::Count(n) if n >= usize::MAX / 2 => {
+            s.push_cstr(c"not enough memory");
+            s.error()
+        }
+        format => stream::read(s, index, format),
+    }
+}
+
+/// `io.read(...)`
+fn read(s: State) -> c_int {
+    let n = s.top();
+    push_default(s, Stream::In);
+    read_by(s, -1, 1, n)
+}
+
+/// `file:read(...)`
+fn file_read(s: State) -> c_int {
+    check_open(s, 1);
+    read_by(s, 1, 2, s.top())
+}
+
+/// Writes the arguments from `first` to `last` to the handle at `index`.
+fn write_by(s: State, index: c_int, first: c_int, last: c_int) -> c_int {
+    let index = s.absolute(index);
+    for arg in first..=last {
+        if !matches!(s.kind(arg), Kind::String | Kind::Number) {
+            s.check_bytes(arg);
+        }
+    }
+    s.check_stack(last - first + 12, c"too many arguments");
+    if last >= first {
+        for arg in first..=last {
+            s.copy(arg);
+            plain_text(s);
+        }
+        s.concat(last - first + 1);
+        let n = stream::write(s, index);
+        if n != 1 {
+            return n;
+        }
+    }
+    if compat::V51 {
+        s.push_bool(true);
+    } else {
+        s.copy(index);
+    }
+    1
+}
+
+/// Turns the number on top into the text that `write` gives it: unlike `tostring`, without the `.0` of a whole float.
+fn plain_text(s: State) {
+    let float = s.kind(-1) == Kind::Number && !s.is_integer(-1);
+    s.to_text(-1);
+    if float && compat::INTEGERS {
+        if let Some(short) = s.bytes(-1).and_then(|text| text.strip_suffix(b".0")) {
+            s.push_bytes(short);
+            s.replace(-2);
+        }
+    }
+}
+
+/// `io.write(...)`
+fn write(s: State) -> c_int {
+    let n = s.top();
+    push_default(s, Stream::Out);
+    write_by(s, -1, 1, n)
+}
+
+/// `file:write(...)`
+fn file_write(s: State) -> c_int {
+    check_open(s, 1);
+    write_by(s, 1, 2, s.top())
+}
+
+/// The iterator behind `lines`: upvalues are the handle and the formats.
+fn next_line(s: State) -> c_int {
+    s.set_top(0);
+    s.copy(State::upvalue(1));
+    if is_open(s, 1) != Some(true) {
+        s.raise(c"file is already closed");
+    }
+    let formats = s.number(State::upvalue(2)) as c_int;
+    s.check_stack(formats + 12, c"too many arguments");
+    for i in 0..formats {
+        s.copy(State::upvalue(3 + i));
+    }
+    let n = read_by(s, 1, 2, 1 + formats);
+    if n == 3 && s.is_nil(-3) && s.kind(-2) == Kind::String && s.kind(-1) == Kind::Number && formats < 3 {
+        s.pop(1);
+        s.push_where(1);
+        s.insert(-2);
+        s.concat(2);
+        s.error();
+    }
+    n
+}
+
+/// Pushes the iterator over the handle at 1, by the formats from 2 on.
+fn push_lines(s: State) -> c_int {
+    let formats = if compat::V51 && !compat::JIT { 0 } else { s.top() - 1 };
+    if formats > 250 {
+        s.arg_error(252, c"too many arguments");
+    }
+    s.set_top(1 + formats);
+    s.copy(1);
+    s.push_number(f64::from(formats));
+    for i in 0..formats {
+        s.copy(2 + i);
+    }
+    s.push_closure(function(next_line), 2 + formats);
+    1
+}
+
+/// `io.lines([name, ...])`
+fn lines(s: State) -> c_int {
+    if s.is_none_or_nil(1) {
+        if s.top() == 0 {
+            s.push_nil();
+        }
+        push_default(s, Stream::In);
+        s.replace(1);
+        return push_lines(s);
+    }
+    s.check_bytes(1);
+    s.push_where(if compat::V51 { 1 } else { 0 });
+    s.copy(1);
+    s.push_cstr(c": No such file or directory");
+    s.concat(3);
+    s.error()
+}
+
+/// `file:lines(...)`
+fn file_lines(s: State) -> c_int {
+    check_open(s, 1);
+    push_lines(s)
+}
+
+/// `io.open(name [, mode])`: nothing is granted.
+fn open_file(s: State) -> c_int {
+    s.check_bytes(1);
+    let mode = s.opt_bytes(2).unwrap_or(b"r");
+    let rest = match mode.split_first() {
+        Some((b'r' | b'w' | b'a', rest)) => Some(rest),
+        _ => None,
+    };
+    let valid = rest.is_some_and(|rest| matches!(rest, b"" | b"+" | b"b" | b"+b")) || (compat::V51 && rest.is_some());
+    if !valid && !compat::V51 {
+        s.arg_error(2, c"invalid mode");
+    }
+    s.push_nil();
+    s.copy(1);
+    s.push_cstr(c": No such file or directory");
+    s.concat(2);
+    s.push_integer(i64::from(libc::ENOENT));
+    3
+}
+
+/// `io.type(v)`
+fn kind(s: State) -> c_int {
+    s.check_any(1);
+    match is_open(s, 1) {
+        Some(true) => s.push_cstr(c"file"),
+        Some(false) => s.push_cstr(c"closed file"),
+        None => s.push_nil(),
+    }
+    1
+}
+
+fn choose(s: State, which: Stream) -> c_int {
+    if !s.is_none_or_nil(1) {
+        if s.bytes(1).is_some() || s.kind(1) == Kind::Number {
+            s.check_bytes(1);
+            s.push_where(1);
+            if !compat::V51 || compat::JIT {
+                s.push_cstr(if compat::V51 { c"" } else { c"cannot open file '" });
+                s.copy(1);
+                s.push_cstr(if compat::V51 { c": No such file or directory" } else { c"' (No such file or directory)" });
+                s.concat(4);
+            } else {
+                s.copy(1);
+                s.push_cstr(c": No such file or directory");
+                s.concat(3);
+            }
+            s.error();
+        }
+        if is_open(s, 1).is_none() {
+            s.type_error(1, c"FILE*");
+        }
+        s.copy(1);
+        s.registry_set(key(which.index()));
+    }
+    s.registry_get(key(which.index()));
+    1
+}
+
+/// `io.input([file])`
+fn input(s: State) -> c_int {
+    choose(s, Stream::In)
+}
+
+/// `io.output([file])`
+fn output(s: State) -> c_int {
+    choose(s, Stream::Out)
+}
+
+/// `io.close([file])`
+fn close(s: State) -> c_int {
+    if s.kind(1) == Kind::None {
+        s.registry_get(key(Stream::Out.index()));
+        s.replace(1);
+        s.set_top(1);
+    }
+    file_close(s)
+}
+
+/// `file:close()`
+fn file_close(s: State) -> c_int {
+    if s.top() == 0 {
+        s.push_nil();
+    }
+    check_open(s, 1);
+    stream::close(s, 1)
+}
+
+fn file_gc(s: State) -> c_int {
+    if is_open(s, 1) == Some(true) {
+        stream::close(s, 1);
+    }
+    0
+}
+
+/// `file:flush()`, `io.flush()`
+fn file_flush(s: State) -> c_int {
+    check_open(s, 1);
+    stream::flush(s, 1)
+}
+
+fn flush(s: State) -> c_int {
+    s.set_top(0);
+    push_default(s, Stream::Out);
+    stream::flush(s, 1)
+}
+
+/// The position of the string at `arg` among `names`; raises where it is none of them.
+fn option(s: State, arg: c_int, default: &'static [u8], names: &[&[u8]]) -> usize {
+    let given = s.opt_bytes(arg).unwrap_or(default);
+    match names.iter().position(|name| *name == given) {
+        Some(index) => index,
+        None => {
+            s.push_cstr(c"invalid option '");
+            s.push_bytes(given);
+            s.push_cstr(c"'");
+            s.concat(3);
+            s.arg_error_top(arg)
+        }
+    }
+}
+
+/// `file:seek([whence [, offset]])`
+fn file_seek(s: State) -> c_int {
+    check_open(s, 1);
+    let whence = option(s, 2, b"cur", &[b"set", b"cur", b"end"]) as u8;
+    let offset = s.opt_integer(3, 0);
+    stream::seek(s, 1, whence, offset)
+}
+
+/// `file:setvbuf(mode [, size])`: a box's streams have no buffer of their own, and the host's is not the box's to set.
+fn file_setvbuf(s: State) -> c_int {
+    check_open(s, 1);
+    s.check_bytes(2);
+    option(s, 2, b"no", &[b"no", b"full", b"line"]);
+    s.opt_integer(3, 0);
+    s.push_bool(true);
+    1
+}
+
+fn file_tostring(s: State) -> c_int {
+    match is_open(s, 1) {
+        Some(true) => {
+            s.push_cstr(c"file (");
+            super::base::push_identity(s, 1);
+            s.push_cstr(c")");
+            s.concat(3);
+        }
+        Some(false) => s.push_cstr(c"file (closed)"),
+        None => s.type_error(1, c"FILE*"),
+    }
+    1
+}
+
+const METAMETHODS: &[Entry] = &[(c"__gc", function(file_gc)), (c"__tostring", function(file_tostring))];
+
+const METHODS: &[Entry] = &[
+    (c"close", function(file_close)),
+    (c"flush", function(file_flush)),
+    (c"lines", function(file_lines)),
+    (c"read", function(file_read)),
+    (c"seek", function(file_seek)),
+    (c"setvbuf", function(file_setvbuf)),
+    (c"write", function(file_write)),
+];
+
+/// Absent, and why: `popen` starts programs, `tmpfile` makes files that nothing was granted for.
+const FUNCTIONS: &[Entry] = &[
+    (c"close", function(close)),
+    (c"flush", function(flush)),
+    (c"input", function(input)),
+    (c"lines", function(lines)),
+    (c"open", function(open_file)),
+    (c"output", function(output)),
+    (c"read", function(read)),
+    (c"type", function(kind)),
+    (c"write", function(write)),
+];

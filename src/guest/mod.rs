@@ -1,0 +1,50 @@
+//! What code in a box sees: the stock libraries of its Lua, less what reaches outside, plus our own where the stock one would.
+//!
+//! | module | stands in for |
+//! |---|---|
+//! | [`base`] | `print`, `tostring`, `load` and its kin |
+//! | [`coroutine`] | `resume`, `wrap`, `running`, `close`: they note which Lua thread runs |
+//! | [`debug`] | `traceback`, and nothing else |
+//! | [`io`], [`stream`], [`number`] | the three streams and those made inside |
+//! | [`math`] | random numbers |
+//! | [`os`], [`date`] | clocks, dates, the environment, `exit` |
+//! | [`package`] | `require` |
+//! | [`string`] | `format` |
+//!
+//! All of it is bare code.
+
+pub mod base;
+pub mod coroutine;
+pub mod date;
+pub mod debug;
+pub mod io;
+pub mod math;
+pub mod number;
+pub mod os;
+pub mod package;
+pub mod stream;
+pub mod string;
+
+use crate::lua::State;
+
+/// Bare: opens everything in a new box.
+pub fn open(s: State) {
+    s.open_pure_libraries();
+    package::open(s);
+    base::open(s);
+    coroutine::open(s);
+    string::open(s);
+    math::open(s);
+    debug::open(s);
+    io::open(s);
+    os::open(s);
+}
+
+/// Bare: makes the table on top of the stack the library `name`: a global, and what `require` gives. Pops it.
+fn publish(s: State, name: &std::ffi::CStr) {
+    package::preset(s, name);
+    s.push_globals();
+    s.insert(-2);
+    s.raw_set_field(-2, name);
+    s.pop(1);
+}

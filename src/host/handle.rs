@@ -1,0 +1,350 @@
+//! The handle of a box, and its methods. The same code serves the host and a box that has boxes below it.
+//!
+//! # Safety
+//! A handle's userdata holds the box's number; it is recognised by its metatable, which no script can set.
+#![allow(unsafe_code)]
+
+use std::mem;
+use std::os::raw::{c_int, c_void};
+
+use super::options::flatten;
+use super::driver_io;
+use crate::gate::decode::decode;
+use crate::gate::encode::{Encoder, Side};
+use crate::gate::level::Level;
+use crate::gate::link::{self, field, Link};
+use crate::gate::realm;
+use crate::gate::request::{Bound, Entry as Into, Id, Request, Stream};
+use crate::guest;
+use crate::lua::{function, Entry, Kind, State};
+
+static KEY: u8 = 0;
+
+fn key() -> *const c_void {
+    &KEY as *const u8 as *const c_void
+}
+
+/// Bare: makes the metatable of handles, if the state has none.
+pub fn open(s: State) {
+    s.registry_get(key());
+    let there = !s.is_nil(-1);
+    s.pop(1);
+    if there {
+        return;
+    }
+    s.new_table();
+    s.new_table();
+    s.set_functions(METHODS);
+    s.raw_set_field(-2, c"__index");
+    s.set_functions(METAMETHODS);
+    s.push_cstr(c"sandbox");
+    s.raw_set_field(-2, c"__name");
+    s.push_cstr(c"sandbox");
+    s.raw_set_field(-2, c"__metatable");
+    s.registry_set(key());
+}
+
+/// Bare: pushes a handle of no box.
+pub fn push_closed(s: State) {
+    let place = s.new_userdata(mem::size_of::<u64>()) as *mut u64;
+    // SAFETY: fresh memory of that size.
+    unsafe { place.write(0) };
+    link::push_new_table(s);
+    s.set_user_table(-2);
+    s.registry_get(key());
+    s.set_metatable(-2);
+}
+
+/// Bare: makes the handle at `index` that of the box `id`.
+pub fn set_id(s: State, index: c_int, id: Id) {
+    if let Some(place) = place_at(s, index) {
+        *place = id.0;
+    }
+    link::remember_box(s, id, index);
+}
+
+/// The number in the handle at `index`, if it is one.
+fn place_at<'a>(s: State, index: c_int) -> Option<&'a mut u64> {
+    let place = s.userdata(index) as *mut u64;
+    if place.is_null() || s.kind(index) != Kind::Userdata || !s.metatable(index) {
+        return None;
+    }
+    s.registry_get(key());
+    let ours = s.raw_equal(-1, -2);
+    s.pop(2);
+    // SAFETY: only `push_closed` gives out this metatable, with memory of this size; the value stays on the stack.
+    ours.then(|| unsafe { &mut *place })
+}
+
+/// Bare: the box of the handle that a method was called on, open or not.
+fn any(s: State) -> Id {
+    match place_at(s, 1) {
+        Some(place) => Id(*place),
+        None => s.type_error(1, c"sandbox"),
+    }
+}
+
+/// Bare: the same, if it is open.
+fn check(s: State, level: Level) -> Id {
+    let id = any(s);
+    let open = level.guarded(|| realm::with(level, |realm| realm.find(id).is_some())) == Some(true);
+    if !open {
+        s.raise(c"sandbox is closed");
+    }
+    id
+}
+
+/// Bare: closes the box of the handle at `index`.
+pub fn close_at(s: State, index: c_int) {
+    if let Some(place) = place_at(s, index) {
+        let id = mem::take(place);
+        if id != 0 {
+            Level::of(s).cross(s, Request::Close { id: Id(id) }, Level::nothing());
+        }
+    }
+}
+
+/// Sends the values from index 2 on, asks, and pushes the answer.
+fn exchange(s: State, level: Level, request: Request) -> c_int {
+    let height = level.height();
+    let exchange = level.take(s);
+    let n = (s.top() - 1).max(0);
+    Encoder::new(s, level, exchange, Side::Out, Link::Owner).encode(2, n, 1);
+    level.ask(s, request, exchange);
+    let n = decode(s, level, exchange, Side::Back, Link::Owner);
+    level.lower(height);
+    n
+}
+
+/// Calls into the box with the values from index 2 on.
+fn enter(s: State, level: Level, id: Id, entry: Into) -> c_int {
+    realm::crossing(s, level, Link::Below(id), Request::Run { id, entry }, 2)
+}
+
+/// `box:dostring(code, ...)`
+pub fn dostring(s: State) -> c_int {
+    let level = Level::of(s);
+    let id = check(s, level);
+    s.check_bytes(2);
+    s.copy(2);
+    s.insert(3);
+    enter(s, level, id, Into::Code)
+}
+
+/// `box:dofile(path, ...)`
+fn dofile(s: State) -> c_int {
+    let level = Level::of(s);
+    let id = check(s, level);
+    s.check_bytes(2);
+    let height = level.height();
+    let exchange = level.take(s);
+    Encoder::new(s, level, exchange, Side::Out, Link::Owner).encode(2, 1, 1);
+    level.ask(s, Request::ReadFile, exchange);
+    decode(s, level, exchange, Side::Back, Link::Owner);
+    level.lower(height);
+    s.insert(2);
+    s.push_cstr(c"@");
+    s.copy(3);
+    s.concat(2);
+    s.replace(3);
+    enter(s, level, id, Into::Code)
+}
+
+/// `box:load(code [, chunkname])`
+fn load(s: State) -> c_int {
+    let level = Level::of(s);
+    let id = check(s, level);
+    s.check_bytes(2);
+    if s.is_none_or_nil(3) {
+        s.set_top(2);
+        s.copy(2);
+    } else {
+        s.check_bytes(3);
+        s.set_top(3);
+    }
+    enter(s, level, id, Into::Load)
+}
+
+/// `box:get(name)`
+fn get(s: State) -> c_int {
+    let level = Level::of(s);
+    let id = check(s, level);
+    s.check_bytes(2);
+    s.set_top(2);
+    enter(s, level, id, Into::Get)
+}
+
+/// `box:set(name, value)`
+fn set(s: State) -> c_int {
+    let level = Level::of(s);
+    let id = check(s, level);
+    s.check_bytes(2);
+    s.check_any(3);
+    s.set_top(3);
+    enter(s, level, id, Into::Set)
+}
+
+/// `box:opensandbox()`
+fn opensandbox(s: State) -> c_int {
+    let level = Level::of(s);
+    let id = check(s, level);
+    s.set_top(1);
+    enter(s, level, id, Into::OpenLibrary)
+}
+
+/// `box:limits([t])`
+fn limits(s: State) -> c_int {
+    let level = Level::of(s);
+    let id = check(s, level);
+    s.set_top(2);
+    flatten(s, 2);
+    exchange(s, level, Request::Limits { id })
+}
+
+/// `box:usage()`
+fn usage(s: State) -> c_int {
+    let level = Level::of(s);
+    let id = check(s, level);
+    s.set_top(1);
+    exchange(s, level, Request::Usage { id })
+}
+
+/// `box:traceback()`
+fn traceback(s: State) -> c_int {
+    let level = Level::of(s);
+    let id = check(s, level);
+    s.set_top(1);
+    exchange(s, level, Request::Traceback { id })
+}
+
+/// `box:status()`; also of a closed box
+fn status(s: State) -> c_int {
+    let id = any(s);
+    s.set_top(1);
+    exchange(s, Level::of(s), Request::Status { id })
+}
+
+/// `box:close()`, `__gc`, `__close`
+fn close(s: State) -> c_int {
+    any(s);
+    close_at(s, 1);
+    0
+}
+
+fn collect(s: State) -> c_int {
+    close_at(s, 1);
+    0
+}
+
+fn tostring(s: State) -> c_int {
+    let id = any(s);
+    let mut text = *b"sandbox: 0x00000000";
+    let mut n = id.0.wrapping_mul(0x9e37_79b9) & 0xffff_ffff;
+    for place in text.iter_mut().rev().take(8) {
+        let digit = (n & 15) as u8;
+        *place = if digit < 10 { b'0' + digit } else { b'a' + digit - 10 };
+        n >>= 4;
+    }
+    s.push_bytes(&text);
+    1
+}
+
+/// Keeps the value at 2 in the handle's table under `index`, or forgets what is there.
+fn keep(s: State, index: i64) {
+    s.push_user_table(1);
+    s.copy(2);
+    s.raw_seti(-2, index);
+    s.pop(1);
+}
+
+fn push_kept(s: State, index: i64) {
+    s.push_user_table(1);
+    s.raw_geti(-1, index);
+    s.remove(-2);
+}
+
+fn bind(s: State, stream: Stream) -> c_int {
+    let level = Level::of(s);
+    let id = check(s, level);
+    let index = field::STREAMS + stream.index() as i64;
+    if s.top() < 2 {
+        push_kept(s, index);
+        return 1;
+    }
+    s.set_top(2);
+    let bound = if s.is_nil(2) { Bound::Nothing } else { stream_at(s, level, 2) };
+    keep(s, index);
+    level.ask(s, Request::Bind { id, stream, bound }, Level::nothing());
+    1
+}
+
+/// Bare: the open stream at `arg`.
+fn stream_at(s: State, level: Level, arg: c_int) -> Bound {
+    match level {
+        Level::Host(_) => match driver_io::host_file(s, arg) {
+            Some(Ok(address)) => Bound::File(address),
+            Some(Err(_)) => s.raise(c"attempt to use a closed file"),
+            None => s.type_error(arg, c"FILE*"),
+        },
+        Level::Box(_) => match guest::io::is_open(s, arg) {
+            Some(true) => Bound::Object,
+            Some(false) => s.raise(c"attempt to use a closed file"),
+            None => s.type_error(arg, c"FILE*"),
+        },
+    }
+}
+
+/// `box:stdin([file])`
+fn stdin(s: State) -> c_int {
+    bind(s, Stream::In)
+}
+
+/// `box:stdout([file])`
+fn stdout(s: State) -> c_int {
+    bind(s, Stream::Out)
+}
+
+/// `box:stderr([file])`
+fn stderr(s: State) -> c_int {
+    bind(s, Stream::Err)
+}
+
+/// `box:env([t])`
+fn env(s: State) -> c_int {
+    let level = Level::of(s);
+    let id = check(s, level);
+    if s.top() < 2 {
+        push_kept(s, field::ENVIRONMENT);
+        return 1;
+    }
+    s.set_top(2);
+    if !matches!(s.kind(2), Kind::Nil | Kind::Table | Kind::Function) {
+        s.type_error(2, c"table or function");
+    }
+    keep(s, field::ENVIRONMENT);
+    let set = !s.is_nil(2);
+    level.ask(s, Request::Environment { id, set }, Level::nothing());
+    1
+}
+
+const METHODS: &[Entry] = &[
+    (c"stdin", function(stdin)),
+    (c"stdout", function(stdout)),
+    (c"stderr", function(stderr)),
+    (c"env", function(env)),
+    (c"opensandbox", function(opensandbox)),
+    (c"dofile", function(dofile)),
+    (c"dostring", function(dostring)),
+    (c"load", function(load)),
+    (c"get", function(get)),
+    (c"set", function(set)),
+    (c"limits", function(limits)),
+    (c"usage", function(usage)),
+    (c"status", function(status)),
+    (c"traceback", function(traceback)),
+    (c"close", function(close)),
+];
+
+const METAMETHODS: &[Entry] =
+    &[(c"__gc", function(collect)), (c"__close", function(collect)), (c"__tostring", function(tostring))];
+

@@ -1,0 +1,20 @@
+//! What the host's Lua calls: the module, the handle's methods, host streams.
+//!
+//! | module | is |
+//! |---|---|
+//! | [`module`] | `sandbox.new`, `run`, `newstream` |
+//! | [`handle`] | the box's handle and its methods |
+//! | [`driver_io`] | the host's file handles, for the driver |
+//! | [`options`] | the table of options, made ready to be sent |
+//! | [`stream`] | stock file handles over functions, and stdio for the driver |
+//! | [`stack_room`] | how much of the host's C stack is left |
+
+pub mod driver_io;
+pub mod handle;
+pub mod module;
+pub mod options;
+pub mod stack_room;
+pub mod stream;
+
+pub use module::{open_in_box, open_in_host};
+pub use stack_room::room_on_stack;

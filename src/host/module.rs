@@ -1,0 +1,110 @@
+//! The module that `require "sandbox"` gives.
+
+use std::os::raw::c_int;
+
+use super::handle;
+use super::options::flatten;
+use super::stream;
+use crate::gate::encode::{Encoder, Side};
+use crate::gate::level::Level;
+use crate::gate::limits::MAX_DEPTH;
+use crate::gate::link::Link;
+use crate::gate::realm;
+use crate::gate::request::{Id, Reply, Request};
+use crate::guest;
+use crate::lua::{function, Entry, State};
+
+/// Shown as `sandbox._VERSION`.
+const VERSION: &str = concat!("sandbox ", env!("CARGO_PKG_VERSION"));
+
+/// Bare: opens the library in a host's state; leaves the module on the stack.
+pub fn open_in_host(s: State) {
+    realm::open(s);
+    push_module(s);
+    push_newstream(s);
+    s.raw_set_field(-2, c"newstream");
+}
+
+/// Bare: makes the library available in a box: global `sandbox`, and what `require "sandbox"` gives.
+pub fn open_in_box(s: State) {
+    push_module(s);
+    s.push_function(function(guest::io::newstream));
+    s.raw_set_field(-2, c"newstream");
+    guest::package::preset(s, c"sandbox");
+    s.push_globals();
+    s.insert(-2);
+    s.raw_set_field(-2, c"sandbox");
+    s.pop(1);
+}
+
+fn push_newstream(s: State) {
+    // SAFETY: a host's state; bare, as all of this.
+    #[allow(unsafe_code)]
+    unsafe {
+        stream::push_newstream(s.as_ptr());
+    }
+}
+
+fn push_module(s: State) {
+    handle::open(s);
+    s.new_table();
+    s.set_functions(FUNCTIONS);
+    s.push_bytes(VERSION.as_bytes());
+    s.raw_set_field(-2, c"_VERSION");
+    s.push_integer(i64::from(MAX_DEPTH));
+    s.raw_set_field(-2, c"MAX_DEPTH");
+}
+
+/// `sandbox.new([options])`
+fn new(s: State) -> c_int {
+    s.set_top(1);
+    make(s, 1);
+    1
+}
+
+/// Makes a box with the options at `arg` and pushes its handle. It is created closed, then opened.
+fn make(s: State, arg: c_int) {
+    flatten(s, arg);
+    let level = Level::of(s);
+    handle::push_closed(s);
+    let height = level.height();
+    let exchange = level.take(s);
+    Encoder::new(s, level, exchange, Side::Out, Link::Owner).encode(arg, 1, arg);
+    let reply = match level.cross(s, Request::New, exchange) {
+        Reply::Misuse(n) if n > 0 => Reply::Misuse(arg as u8),
+        reply => reply,
+    };
+    level.settle(s, Request::New, reply, exchange);
+    crate::gate::decode::decode(s, level, exchange, Side::Back, Link::Owner);
+    let id = Id(s.number(-1) as u64);
+    s.pop(1);
+    level.lower(height);
+    handle::set_id(s, -1, id);
+}
+
+/// `sandbox.run(code [, options [, ...]])`
+fn run(s: State) -> c_int {
+    s.check_bytes(1);
+    if s.top() < 2 {
+        s.set_top(2);
+    }
+    make(s, 2);
+    s.replace(2);
+    // code, handle, arguments...
+    s.copy(2);
+    s.insert(1);
+    s.copy(2);
+    s.remove(2);
+    s.insert(3);
+    s.push_function(function(handle::dostring));
+    s.insert(2);
+    // handle, dostring, handle, code, arguments...
+    let ok = s.pcall(s.top() - 2, State::ALL, 0);
+    handle::close_at(s, 1);
+    if !ok {
+        s.error();
+    }
+    s.top() - 1
+}
+
+const FUNCTIONS: &[Entry] = &[(c"new", function(new)), (c"run", function(run))];

@@ -1,0 +1,295 @@
+//! Version gaps of the C API, in one place. Names are those of the newest Lua.
+//!
+//! # Safety
+//! All functions here are *bare* (see [`super`]) unless they say otherwise: they need a valid state and may raise.
+#![allow(unsafe_code)]
+
+use std::os::raw::{c_char, c_int, c_void};
+use std::ptr;
+
+use mlua::ffi::*;
+
+/// The code in a chunk is text: what to hand to `lua_load`'s mode.
+pub const TEXT: &std::ffi::CStr = c"t";
+
+/// Name of the Lua that this library is built for.
+pub const RUNTIME: &str = if cfg!(feature = "luajit") {
+    "LuaJIT 2.1"
+} else if cfg!(feature = "lua51") {
+    "Lua 5.1"
+} else if cfg!(feature = "lua52") {
+    "Lua 5.2"
+} else if cfg!(feature = "lua53") {
+    "Lua 5.3"
+} else if cfg!(feature = "lua54") {
+    "Lua 5.4"
+} else {
+    "Lua 5.5"
+};
+
+/// LuaJIT: hooks belong to the whole state, and compiled code never sees them.
+pub const JIT: bool = cfg!(feature = "luajit");
+/// Lua 5.1 and LuaJIT: no `__gc` on tables, functions have environments, no `lua_rawlen`.
+pub const V51: bool = cfg!(any(feature = "lua51", feature = "luajit"));
+pub const V52: bool = cfg!(feature = "lua52");
+/// Whether numbers come as integers, too.
+pub const INTEGERS: bool = cfg!(any(feature = "lua53", feature = "lua54", feature = "lua55"));
+pub const V53: bool = cfg!(feature = "lua53");
+/// Lua 5.4 and later: to-be-closed variables, `coroutine.close`.
+pub const CLOSING: bool = cfg!(any(feature = "lua54", feature = "lua55"));
+
+#[cfg(any(feature = "lua51", feature = "luajit"))]
+mod gaps {
+    use super::*;
+
+    /// Sheltered: runs `f` with the light userdata `ud` as its one argument; on failure the error object is on the stack.
+    pub unsafe fn protected(state: *mut lua_State, f: lua_CFunction, ud: *mut c_void) -> c_int {
+        unsafe { lua_cpcall(state, f, ud) }
+    }
+
+    #[cfg(feature = "lua51")]
+    extern "C-unwind" {
+        fn lua_setlevel(from: *mut lua_State, to: *mut lua_State);
+    }
+
+    /// `lua_resume`; gives status and number of results.
+    pub unsafe fn resume(co: *mut lua_State, from: *mut lua_State, args: c_int) -> (c_int, c_int) {
+        unsafe {
+            // Stock auxresume does this, so that nested coroutines share one count of C levels.
+            #[cfg(feature = "lua51")]
+            lua_setlevel(from, co);
+            let mut results = 0;
+            let status = lua_resume(co, from, args, &mut results);
+            (status, results)
+        }
+    }
+
+}
+
+#[cfg(not(any(feature = "lua51", feature = "luajit")))]
+mod gaps {
+    use super::*;
+
+    /// Sheltered: runs `f` with the light userdata `ud` as its one argument; on failure the error object is on the stack.
+    pub unsafe fn protected(state: *mut lua_State, f: lua_CFunction, ud: *mut c_void) -> c_int {
+        unsafe {
+            if lua_checkstack(state, 4) == 0 {
+                // What is left always holds one more value.
+                lua_pushnil(state);
+                return LUA_ERRMEM;
+            }
+            // Neither allocates: a light C function and a light userdata.
+            lua_pushcfunction(state, f);
+            lua_pushlightuserdata(state, ud);
+            lua_pcall(state, 1, 0, 0)
+        }
+    }
+
+    /// `lua_resume`; gives status and number of results.
+    pub unsafe fn resume(co: *mut lua_State, from: *mut lua_State, args: c_int) -> (c_int, c_int) {
+        unsafe {
+            let mut results = 0;
+            let status = lua_resume(co, from, args, &mut results);
+            (status, results)
+        }
+    }
+}
+
+pub use gaps::{protected, resume};
+
+/// A new state over the box's allocator; `None` where there is no memory. Its panic function ends the box.
+pub unsafe fn new_state(header: *mut c_void, _seed: u64) -> Option<super::State> {
+    // The two types differ in the ABI's unwind tag only; the allocator never unwinds.
+    type Plain = unsafe extern "C" fn(*mut c_void, *mut c_void, usize, usize) -> *mut c_void;
+    type Ours = unsafe extern "C-unwind" fn(*mut c_void, *mut c_void, usize, usize) -> *mut c_void;
+    let allocator = std::mem::transmute::<Ours, Plain>(crate::engine::heap::allocate);
+    #[cfg(not(feature = "lua55"))]
+    let state = lua_newstate(allocator, header);
+    #[cfg(feature = "lua55")]
+    let state = lua_newstate(allocator, header, _seed as _);
+    if state.is_null() {
+        return None;
+    }
+    lua_atpanic(state, crate::engine::switch::panic);
+    Some(super::State::new(state))
+}
+
+/// Lua 5.1's string of the error type "not enough memory" is what every version raises.
+pub const NO_MEMORY: &str = "not enough memory";
+
+/// Whether a value is an integer that can't be told from the number's looks: never in Lua 5.1 and 5.2.
+pub unsafe fn is_integer(state: *mut lua_State, index: c_int) -> bool {
+    unsafe { INTEGERS && lua_type(state, index) == LUA_TNUMBER && lua_isinteger(state, index) != 0 }
+}
+
+/// Compiles text; bytecode is refused in every version, with the words of Lua 5.2 and later.
+pub unsafe fn load_text(state: *mut lua_State, code: *const u8, len: usize, name: *const c_char) -> c_int {
+    unsafe {
+        if V51 && len > 0 && !code.is_null() && *code == 0x1b {
+            lua_pushstring(state, c"attempt to load a binary chunk (mode is 't')".as_ptr());
+            return LUA_ERRSYNTAX;
+        }
+        luaL_loadbufferx(state, code as *const c_char, len, name, TEXT.as_ptr())
+    }
+}
+
+/// A full userdata with one user value.
+pub unsafe fn new_userdata(state: *mut lua_State, size: usize) -> *mut c_void {
+    unsafe {
+        #[cfg(any(feature = "lua54", feature = "lua55"))]
+        return lua_newuserdatauv(state, size, 1);
+        #[cfg(not(any(feature = "lua54", feature = "lua55")))]
+        lua_newuserdata(state, size)
+    }
+}
+
+/// Sets the user value to the table on top of the stack and pops it.
+pub unsafe fn set_user_table(state: *mut lua_State, index: c_int) {
+    unsafe {
+        #[cfg(any(feature = "lua54", feature = "lua55"))]
+        lua_setiuservalue(state, index, 1);
+        #[cfg(not(any(feature = "lua54", feature = "lua55")))]
+        lua_setuservalue(state, index);
+    }
+}
+
+/// Pushes the user value that [`set_user_table`] has set.
+pub unsafe fn push_user_table(state: *mut lua_State, index: c_int) {
+    unsafe {
+        #[cfg(any(feature = "lua54", feature = "lua55"))]
+        lua_getiuservalue(state, index, 1);
+        #[cfg(not(any(feature = "lua54", feature = "lua55")))]
+        lua_getuservalue(state, index);
+    }
+}
+
+/// Pushes the number, as an integer where this Lua has integers.
+pub unsafe fn push_integer(state: *mut lua_State, n: i64) {
+    unsafe {
+        #[cfg(any(feature = "lua53", feature = "lua54", feature = "lua55"))]
+        lua_pushinteger(state, n);
+        #[cfg(not(any(feature = "lua53", feature = "lua54", feature = "lua55")))]
+        lua_pushnumber(state, n as lua_Number);
+    }
+}
+
+/// The integer at `index`, where [`is_integer`] holds.
+pub unsafe fn to_integer(state: *mut lua_State, index: c_int) -> i64 {
+    unsafe { lua_tointegerx(state, index, ptr::null_mut()) as i64 }
+}
+
+/// `lua_resetthread`: closes a coroutine's pending variables; false and an error object on its stack if one of them failed.
+#[cfg(feature = "lua54")]
+pub unsafe fn close_thread(co: *mut lua_State, _from: *mut lua_State) -> bool {
+    unsafe { lua_resetthread(co) == LUA_OK }
+}
+
+#[cfg(feature = "lua55")]
+pub unsafe fn close_thread(co: *mut lua_State, from: *mut lua_State) -> bool {
+    unsafe { lua_closethread(co, from) == LUA_OK }
+}
+
+/// No such function before Lua 5.4.
+#[cfg(not(any(feature = "lua54", feature = "lua55")))]
+pub unsafe fn close_thread(_co: *mut lua_State, _from: *mut lua_State) -> bool {
+    true
+}
+
+/// After a soft stop: whether the collector, which may have been in the middle of a finalizer, still works; starts it if need be.
+pub unsafe fn collector_survives(state: *mut lua_State) -> bool {
+    unsafe {
+        // 5.4 refuses every option while a finalizer runs, and one that was left runs for ever.
+        if lua_gc(state, LUA_GCCOUNT, 0) < 0 {
+            return false;
+        }
+        lua_gc(state, LUA_GCRESTART, 0);
+        true
+    }
+}
+
+/// Whether a count hook fires in a chunk of Lua that is run for the purpose.
+pub unsafe fn hooks_survive(state: *mut lua_State) -> bool {
+    thread_local!(static FIRED: std::cell::Cell<bool> = const { std::cell::Cell::new(false) });
+    unsafe extern "C-unwind" fn note(_: *mut lua_State, _: *mut lua_Debug) {
+        let _ = FIRED.try_with(|f| f.set(true));
+    }
+    let _ = FIRED.try_with(|f| f.set(false));
+    if luaL_loadbuffer(state, c"local x = 1".as_ptr(), 11, c"=hooks".as_ptr()) != LUA_OK {
+        return false;
+    }
+    lua_sethook(state, Some(note), LUA_MASKCOUNT, 1);
+    let ok = lua_pcall(state, 0, 0, 0) == LUA_OK;
+    lua_sethook(state, None, 0, 0);
+    ok && FIRED.try_with(|f| f.get()).unwrap_or(false)
+}
+
+/// Opens the libraries that reach nothing outside the state, and on LuaJIT its compiler.
+pub unsafe fn open_pure_libraries(state: *mut lua_State) {
+    let common: [(&std::ffi::CStr, lua_CFunction); 4] = [
+        (c"_G", luaopen_base),
+        (c"table", luaopen_table),
+        (c"string", luaopen_string),
+        (c"math", luaopen_math),
+    ];
+    for (name, open) in common.iter().chain(OTHERS) {
+        luaL_requiref(state, name.as_ptr(), *open, 1);
+        lua_settop(state, -2);
+    }
+    #[cfg(feature = "luajit")]
+    {
+        // Opening it starts the compiler; control over it is not the box's.
+        luaL_requiref(state, c"jit".as_ptr(), luaopen_jit, 0);
+        lua_settop(state, -2);
+        lua_pushnil(state);
+        lua_setfield(state, LUA_GLOBALSINDEX, c"jit".as_ptr());
+        lua_getfield(state, LUA_REGISTRYINDEX, c"_LOADED".as_ptr());
+        for name in [c"jit", c"jit.opt", c"jit.util"] {
+            lua_pushnil(state);
+            lua_setfield(state, -2, name.as_ptr());
+        }
+        lua_settop(state, -2);
+        lua_getfield(state, LUA_REGISTRYINDEX, c"_PRELOAD".as_ptr());
+        if lua_type(state, -1) == LUA_TTABLE {
+            for name in [c"jit.util", c"jit.profile", c"ffi"] {
+                lua_pushnil(state);
+                lua_setfield(state, -2, name.as_ptr());
+            }
+        }
+        lua_settop(state, -2);
+    }
+}
+
+#[cfg(feature = "luajit")]
+const OTHERS: &[(&std::ffi::CStr, lua_CFunction)] = &[(c"bit", luaopen_bit)];
+#[cfg(feature = "lua51")]
+const OTHERS: &[(&std::ffi::CStr, lua_CFunction)] = &[];
+#[cfg(feature = "lua52")]
+const OTHERS: &[(&std::ffi::CStr, lua_CFunction)] = &[(c"coroutine", luaopen_coroutine), (c"bit32", luaopen_bit32)];
+#[cfg(feature = "lua53")]
+const OTHERS: &[(&std::ffi::CStr, lua_CFunction)] =
+    &[(c"coroutine", luaopen_coroutine), (c"utf8", luaopen_utf8), (c"bit32", luaopen_bit32)];
+#[cfg(any(feature = "lua54", feature = "lua55"))]
+const OTHERS: &[(&std::ffi::CStr, lua_CFunction)] = &[(c"coroutine", luaopen_coroutine), (c"utf8", luaopen_utf8)];
+
+/// Turns the text on top into the number that it is, or into nil.
+pub unsafe fn text_to_number(state: *mut lua_State) {
+    #[cfg(any(feature = "lua53", feature = "lua54", feature = "lua55"))]
+    {
+        let text = lua_tolstring(state, -1, ptr::null_mut());
+        if text.is_null() || lua_stringtonumber(state, text) == 0 {
+            lua_pushnil(state);
+        }
+        lua_remove(state, -2);
+    }
+    #[cfg(not(any(feature = "lua53", feature = "lua54", feature = "lua55")))]
+    {
+        let mut is = 0;
+        let n = lua_tonumberx(state, -1, &mut is);
+        lua_settop(state, -2);
+        if is != 0 {
+            lua_pushnumber(state, n);
+        } else {
+            lua_pushnil(state);
+        }
+    }
+}

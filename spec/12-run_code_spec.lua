@@ -71,7 +71,7 @@ for _, method in ipairs { "dofile", "dostring" } do
       assert.equal(3, value.code)
       assert.same({ 1, 2 }, value.inner)
       for _, raised in ipairs { 42, false, true } do
-        local fine, got = pcall(run, box, "error((...))", raised)
+        local fine, got = pcall(run, box, "error((...), 0)", raised)
         assert.is_false(fine)
         assert.equal(raised, got)
       end

@@ -34,9 +34,10 @@ helpers.no_table_gc = helpers.version < 52 and "finalizers of tables came with L
 --- A case that is pending where this Lua can't do it: `cannot` is the reason, or false.
 function helpers.it_unless(cannot, name, body)
   if cannot then
-    return busted.it(name, function() pending(cannot) end)
+    busted.pending(name .. " (" .. cannot .. ")")
+  else
+    busted.it(name, body)
   end
-  return busted.it(name, body)
 end
 
 -- Boxes and files -----------------------------------------------------------------------------------------------

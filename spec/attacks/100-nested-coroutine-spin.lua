@@ -6,7 +6,7 @@
 -- boxes: 3
 
 local which = ...
-local levels = ({ 1, 20, 100 })[which]
+local levels = ({ 1, 20, 40 })[which]
 local function down(n)
   if n == 0 then while true do end end
   local co = coroutine.create(function()

@@ -10,7 +10,7 @@ local function closing(setup, code)
     box:close()
     host.equal(box:status(), "closed", "status inside the callback")
     host.raises("sandbox is closed", function() box:dostring("return 1") end)
-    return "x"
+    return "x\n"
   end)
   host.raises("sandbox is closed", function() box:dostring(code) end)
   assert(not ran_on, "the closed box ran on")

@@ -160,7 +160,9 @@ pub unsafe fn run(cookie: *mut Cookie, slot: c_int, request: Request, purpose: P
 
         lua_pushvalue(thread, CALL);
         lua_pushvalue(thread, slot);
+        (*life).scratch.swap(level);
         let outcome = moment::lua_runs(|| lua_pcall(thread, 1, 1, 0));
+        (*life).scratch.swap(level);
 
         (*cookie).request = Request::None;
         let failed = outcome != LUA_OK;

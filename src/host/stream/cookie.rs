@@ -231,10 +231,9 @@ unsafe fn write(cookie: *mut Cookie, data: *const u8, size: usize) -> Result<(),
 
 /// Last writes and the cleaner; an error is that of the first step that failed.
 unsafe fn finish(cookie: *mut Cookie) -> Result<(), c_int> {
-    // SAFETY: the cookie is open. Only code that runs the state closes.
+    // SAFETY: the cookie is open.
     unsafe {
-        (*(*cookie).life).adopt();
-        if moment::to_read(cookie) == Moment::Later {
+        if moment::to_close(cookie) == Moment::Later {
             return Err(libc::EIO);
         }
         Cookie::deliver(cookie, Purpose::Closing);
@@ -318,6 +317,23 @@ pub fn busy_file() -> *mut FILE {
         let file = fopencookie(ptr::null_mut(), c"r+".as_ptr(), functions);
         if !file.is_null() {
             // Without a buffer each write is refused at once.
+            libc::setvbuf(file, ptr::null_mut(), libc::_IONBF, 0);
+        }
+        file
+    }
+}
+
+/// An empty `FILE` without a buffer, whose bytes go to `write`; null and errno on failure.
+#[cfg(feature = "luajit")]
+pub fn probing_file(
+    cookie: *mut c_void,
+    write: unsafe extern "C" fn(*mut c_void, *const c_char, size_t) -> ssize_t,
+) -> *mut FILE {
+    // SAFETY: the cookie is only passed to `write`.
+    unsafe {
+        let functions = Functions { read: None, write: Some(write), seek: None, close: None };
+        let file = fopencookie(cookie, c"r+".as_ptr(), functions);
+        if !file.is_null() {
             libc::setvbuf(file, ptr::null_mut(), libc::_IONBF, 0);
         }
         file

@@ -102,6 +102,31 @@ pub unsafe fn wrap_call(state: *mut lua_State) {
     }
 }
 
+/// Has the handle show `file` for now; gives its own.
+///
+/// # Safety
+/// The handle is open and alive.
+pub unsafe fn lend(handle: *mut Handle, file: *mut FILE) -> *mut FILE {
+    // SAFETY: see above.
+    unsafe {
+        (*handle).kind = KIND_STANDARD;
+        ptr::replace(&raw mut (*handle).file, file)
+    }
+}
+
+/// Ends [`lend`] and closes the handle.
+///
+/// # Safety
+/// As there; `own` is what it gave.
+pub unsafe fn take_back(handle: *mut Handle, own: *mut FILE) {
+    // SAFETY: see above.
+    unsafe {
+        (*handle).kind = KIND_FILE;
+        (*handle).file = ptr::null_mut();
+        libc::fclose(own);
+    }
+}
+
 /// Puts the stream into a handle that [`push`] has made.
 ///
 /// # Safety

@@ -15,6 +15,7 @@ use mlua::ffi::*;
 
 use super::callback;
 use super::cookie::{busy_file, Cookie};
+use super::jit::Scratch;
 use super::moment;
 
 /// Nested callbacks of one state; more than [`crate::host::stack_room`] ever lets in.
@@ -35,8 +36,8 @@ pub struct Life {
     pub level: c_int,
     /// All open cookies; those that hold bytes back come first.
     pub first: *mut Cookie,
-    /// When a hook of the host was last disturbed, in milliseconds; see [`super::jit`].
-    pub disturbed: i64,
+    /// See [`super::jit`].
+    pub scratch: Scratch,
 }
 
 impl Life {
@@ -60,7 +61,7 @@ impl Life {
                 busy,
                 level: 0,
                 first: ptr::null_mut(),
-                disturbed: 0,
+                scratch: Scratch::NEW,
             });
             life
         }
@@ -209,6 +210,7 @@ unsafe extern "C-unwind" fn sentinel_gc(state: *mut lua_State) -> c_int {
         }
         (*life).alive.store(false, Ordering::Relaxed);
         (*sentinel).life = ptr::null_mut();
+        (*life).scratch.free(state);
         Life::release(life);
     }
     0

@@ -56,7 +56,7 @@ pub unsafe fn to_write(cookie: *mut Cookie) -> Moment {
     }
 }
 
-/// For reading and closing, which neither `fflush` nor `exit` does: whoever asks runs this Lua state.
+/// For reading, which neither `fflush` nor `exit` does: whoever asks runs this Lua state.
 ///
 /// # Safety
 /// `cookie` is open.
@@ -68,5 +68,20 @@ pub unsafe fn to_read(cookie: *mut Cookie) -> Moment {
             return Moment::Now;
         }
         jit::to_read(cookie)
+    }
+}
+
+/// For closing: as for reading.
+///
+/// # Safety
+/// `cookie` is open.
+pub unsafe fn to_close(cookie: *mut Cookie) -> Moment {
+    // SAFETY: a cookie keeps its `Life`.
+    unsafe {
+        (*(*cookie).life).adopt();
+        if MARKED.get() {
+            return Moment::Now;
+        }
+        jit::to_close(cookie)
     }
 }

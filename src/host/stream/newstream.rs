@@ -11,6 +11,7 @@ use mlua::ffi::*;
 use super::callback::{self, CLEANER, READER};
 use super::cookie::Cookie;
 use super::handle;
+use super::jit;
 use super::life;
 
 /// The running table and the guards' metatable; those of [`handle`] follow.
@@ -50,6 +51,7 @@ unsafe extern "C-unwind" fn newstream(state: *mut lua_State) -> c_int {
             return luaL_error(state, c"the Lua state is closing".as_ptr());
         }
         (*life).adopt();
+        jit::discover(state, lua_upvalueindex(UPVALUES + 1), &raw mut (*life).scratch);
 
         lua_createtable(state, 1, 1);
         let thread = lua_newthread(state);

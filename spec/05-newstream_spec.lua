@@ -191,12 +191,9 @@ describe("a stream's writer", function()
   end)
 
   it("makes write, flush and close fail with what it raises; results don't matter", function()
+    local failure = { n = 3, nil, "Input/output error", 5 }
     for _, bad in ipairs { function() error("no") end, function() error() end, function() error({}) end } do
-      local failure = { n = 3, nil, "Input/output error", 5 }
       local f = newstream(nil, bad)
-      f:setvbuf("no")
-      assert.same(failure, pack(f:write("x")))
-      f = newstream(nil, bad)
       assert.truthy(f:write("x"))
       assert.same(failure, pack(f:flush()))
       f:write("y")
@@ -209,6 +206,18 @@ describe("a stream's writer", function()
       assert.truthy(f:flush())
       assert.is_true(f:close())
     end
+  end)
+
+  it("makes a write without buffer fail; on LuaJIT, where it runs just after the write, the next one", function()
+    local failure = { n = 3, nil, "Input/output error", 5 }
+    local f = newstream(nil, function() error("no") end)
+    f:setvbuf("no")
+    if JIT then assert.is_true(f:write("x")) end
+    assert.same(failure, pack(f:write("y")))
+    f = newstream(nil, function() error("no") end)
+    f:setvbuf("no")
+    f:write("x")
+    if JIT then assert.same(failure, pack(f:close())) else assert.is_true(f:close()) end
   end)
 
   it("serves io.output, io.write and io.close", function()
@@ -238,30 +247,20 @@ describe("a stream's writer", function()
       function(f, i) assert(f:write(i, "\n")); if i % 1000 == 0 then f:flush() end end,
       function(_, i) io.write(i, "\n"); if i % 1000 == 0 then assert(io.flush()) end end,
     }
-    for _, way in ipairs(ways) do
-      local size, next_line, rest, wrong = 0, 1, "", 0
-      local f = newstream(nil, function(s)
-        size = size + #s
-        s = rest .. s
-        local at = 1
-        while true do
-          local stop = s:find("\n", at, true)
-          if not stop then break end
-          if tonumber(s:sub(at, stop - 1)) ~= next_line then wrong = wrong + 1 end
-          next_line, at = next_line + 1, stop + 1
-        end
-        rest = s:sub(at)
-      end)
+    local lines = {}
+    for i = 1, n do lines[i] = i .. "\n" end
+    local expected = table.concat(lines)
+    for number, way in ipairs(ways) do
+      local writer, all = sink()
+      local f = newstream(nil, writer)
       local before = io.output()
       io.output(f)
       local ok, message = pcall(function() for i = 1, n do way(f, i) end end)
       io.output(before)
       assert.is_true(ok, message)
       assert.is_true(f:close())
-      assert.equal(n + 1, next_line)
-      assert.equal(0, wrong)
-      assert.equal("", rest)
-      assert.equal(JIT and 6888896 or 588895, size)
+      -- Not assert.equal, which would print both.
+      assert.is_true(all() == expected, number)
     end
   end)
 end)

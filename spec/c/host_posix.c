@@ -112,6 +112,7 @@ static void interrupting(int signal) {
 
 static int interrupt(lua_State *L) {
   interrupted = L;
+  counts[number_of(L, 1)] = 0;
   handle(number_of(L, 1), interrupting);
   return 0;
 }

@@ -11,7 +11,9 @@ use super::{clock, heap, stack};
 static READY: Lazy<bool> = Lazy::new(|| {
     // SAFETY: the three functions below are valid for the life of the process: the library is linked `nodelete`.
     let fork = unsafe { libc::pthread_atfork(Some(prepare), Some(parent), Some(child)) == 0 };
-    fork && clock::signal::install()
+    let ready = fork && clock::signal::install();
+    super::luajit::study();
+    ready
 });
 
 /// Sets the process up for boxes; false where the system refuses, and then none may run.

@@ -6,7 +6,7 @@ use super::core::{Core, Status};
 use super::driver::for_owner;
 use super::encode::Side;
 use super::exchange::{Exchange, NoMemory};
-use super::limits::{whole, Asked, Limit, MAX_DEPTH};
+use super::limits::{slot_size, whole, Asked, Limit, MAX_DEPTH};
 use super::parcel::{Field, Item, Reader, Writer, HEADER};
 use super::realm::Realm;
 use super::request::{Bound, Entry, Id, Reply, Request, Stream, StreamOp};
@@ -196,18 +196,6 @@ fn make(realm: &Realm, parent: Option<&Rc<Core>>, asked: &Asked) -> Result<Rc<Co
     *core.heap.borrow_mut() = Some(heap);
     realm.insert(Rc::clone(&core));
     Ok(core)
-}
-
-/// Address space for a box: what a common slot holds, or more where more is asked for.
-fn slot_size(memory: f64) -> usize {
-    const COMMON: f64 = 3_221_225_472.0;
-    const MOST: f64 = 1_099_511_627_776.0;
-    if memory <= COMMON / 2.0 {
-        // The footprint may be up to twice what is alive, and a little more.
-        whole(memory * 2.0 + 1_048_576.0)
-    } else {
-        whole((memory * 2.0).min(MOST))
-    }
 }
 
 fn status(core: Option<Rc<Core>>, exchange: *mut Exchange) -> Reply {

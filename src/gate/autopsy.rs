@@ -43,7 +43,8 @@ pub fn examine(s: State, level: Level, run: &Run) {
         keep_traceback(s, level);
         s.pop(1);
     }
-    if !s.collector_survives() || !s.hooks_survive() {
+    let main = run.core.main.get() as usize;
+    if !crate::engine::luajit::revive_hooks(main) || !s.collector_survives() || !s.hooks_survive() {
         s.raise(c"stopped in a finalizer");
     }
 }

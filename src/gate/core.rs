@@ -262,9 +262,12 @@ impl Core {
             }
         }
         if let Some(memory) = asked.get(Limit::Memory) {
-            let slot = self.heap.borrow().as_ref().map_or(usize::MAX, Heap::capacity);
-            if memory.is_finite() && super::limits::whole(memory) > slot {
-                return Err(format!("option 'memory': at most {slot} bytes for a box that was made with less"));
+            let size = super::limits::slot_size(memory);
+            if let Some(heap) = self.heap.borrow_mut().as_mut() {
+                // A box that was made with a small limit can't be moved to where there is more address space.
+                if !heap.grow(size) && memory > heap.capacity() as f64 && memory.is_finite() {
+                    return Err(format!("option 'memory': at most {} bytes for this box", heap.capacity()));
+                }
             }
             limits.memory = memory;
             self.budget.set_limit(super::limits::whole(memory));

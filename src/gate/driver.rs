@@ -21,7 +21,7 @@ use super::run::{self, Run};
 use super::serve::{self, Call, What};
 use crate::engine::stack::BoxStack;
 use crate::engine::switch::Task;
-use crate::engine::{clock, Cause, Event, Finish, Message};
+use crate::engine::{clock, luajit, Cause, Event, Finish, Message};
 use crate::lua::State;
 
 /// Most calls of the driver inside one another, through host functions that call boxes.
@@ -274,10 +274,12 @@ impl Driver<'_> {
         let why = self.meter.settle();
         let kind = match cause {
             Cause::Stack => {
+                luajit::release_unwinder();
                 core.kill(Kind::Stack, "C stack overflow");
                 None
             }
             Cause::Fault => {
+                luajit::release_unwinder();
                 core.kill(Kind::Fault, "the interpreter crashed");
                 None
             }

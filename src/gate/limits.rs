@@ -168,3 +168,15 @@ pub fn whole(value: f64) -> usize {
 pub fn nanoseconds(value: f64) -> u64 {
     (value * 1e9) as u64
 }
+
+/// Address space for a box: what a common slot holds, or more where more is asked for.
+pub fn slot_size(memory: f64) -> usize {
+    const COMMON: f64 = 3_221_225_472.0;
+    const MOST: f64 = 1_099_511_627_776.0;
+    if memory <= COMMON / 2.0 {
+        // The footprint may be up to twice what is alive, and a little more.
+        whole(memory * 2.0 + 1_048_576.0)
+    } else {
+        whole((memory * 2.0).min(MOST))
+    }
+}

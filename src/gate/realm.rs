@@ -17,7 +17,7 @@ use super::exchange::{Desk, Exchange};
 use super::level::Level;
 use super::link::Link;
 use super::request::{Id, Reply, Request};
-use crate::engine::mcode;
+use crate::engine::luajit;
 use crate::lua::{function, State};
 
 /// The boxes of one host state.
@@ -175,9 +175,12 @@ impl Realm {
 /// Gives a box's heap back. Nothing of the box may run any more.
 pub fn dispose(core: &Core) {
     let heap = core.heap.try_borrow_mut().ok().and_then(|mut heap| heap.take());
-    if let Some(heap) = heap {
+    if let Some(mut heap) = heap {
+        if matches!(core.status.get(), Status::Killed(super::core::Kind::Fault | super::core::Kind::Stack)) {
+            heap.distrust();
+        }
         let main = core.main.replace(std::ptr::null_mut());
-        mcode::unmap(main as usize, &heap);
+        luajit::unmap_code(main as usize, &heap);
         drop(heap);
     }
     core.budget.close();

@@ -6,6 +6,8 @@ use std::ffi::CStr;
 use std::os::raw::c_int;
 
 use super::os::now;
+use crate::gate::encode::Side;
+use crate::gate::level::Level;
 use crate::lua::{compat, Kind, State};
 
 const DAYS: [&str; 7] = ["Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday"];
@@ -76,9 +78,9 @@ fn iso_week(c: &Civil) -> (i64, i64) {
     (week, c.year)
 }
 
-/// Text that is put together without memory of its own.
+/// What one conversion stands for, put together without memory of its own; the longest is some 30 bytes.
 struct Text {
-    bytes: [u8; 512],
+    bytes: [u8; 64],
     len: usize,
 }
 
@@ -191,24 +193,26 @@ pub fn date(s: State) -> c_int {
         push_table(s, &c);
         return 1;
     }
-    s.push_cstr(c"");
-    let mut text = Text { bytes: [0; 512], len: 0 };
-    let mut at = 0;
-    while let Some(&b) = format.get(at) {
-        at += 1;
-        if b != b'%' {
-            text.add(&[b]);
-        } else {
-            at = one(s, &mut text, &c, time, format, at);
+    let level = Level::of(s);
+    let height = level.height();
+    let exchange = level.take(s);
+    let append = |bytes: &[u8]| {
+        if !level.with_exchange(exchange, |e| e.out.append(bytes).is_ok()) {
+            s.push_cstr(c"not enough memory");
+            s.error();
         }
-        if text.len > 256 {
-            s.push_bytes(text.bytes.get(..text.len).unwrap_or_default());
-            s.concat(2);
-            text.len = 0;
-        }
+    };
+    let mut rest = format;
+    while let Some(plain) = rest.iter().position(|&b| b == b'%') {
+        append(rest.get(..plain).unwrap_or_default());
+        let mut text = Text { bytes: [0; 64], len: 0 };
+        let next = one(s, &mut text, &c, time, rest, plain + 1);
+        append(text.bytes.get(..text.len).unwrap_or_default());
+        rest = rest.get(next..).unwrap_or_default();
     }
-    s.push_bytes(text.bytes.get(..text.len).unwrap_or_default());
-    s.concat(2);
+    append(rest);
+    s.push_bytes(level.raw(exchange, Side::Out));
+    level.lower(height);
     1
 }
 

@@ -26,26 +26,30 @@ dropped(200)
 settle()
 local rss, maps, fds, threads = host.rss(), host.maps(), host.fds(), host.threads()
 
-local function level(what)
+local function level(what, most_maps)
   settle()
   local more = host.rss() - rss
   assert(more < 48 * 1024, ("%s: %d KB more resident"):format(what, more))
-  assert(host.maps() - maps < 400, ("%s: %d mappings more"):format(what, host.maps() - maps))
+  assert(host.maps() - maps < most_maps, ("%s: %d mappings more"):format(what, host.maps() - maps))
   host.equal(host.fds(), fds, what .. ": open files")
   host.equal(host.threads(), threads, what .. ": threads")
 end
 
 closed(10000)
-level("closed")
+level("closed", 400)
+-- slots that were mapped may be kept for reuse, far from the 65,530 mappings of a process; a second time adds none
 dropped(10000)
-level("dropped")
+level("dropped", 8000)
+maps = host.maps()
+dropped(10000)
+level("dropped again", 400)
 
 -- a thousand alive at once, then let go
 local many = {}
 for i = 1, 1000 do many[i] = sandbox.new() end
 for i = 1, 1000 do host.equal(many[i]:dostring("return ...", i), i, "one of a thousand") end
 many = nil
-level("a thousand at once")
+level("a thousand at once", 400)
 assert(many == nil)
 
 host.done()

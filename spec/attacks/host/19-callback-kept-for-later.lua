@@ -35,7 +35,7 @@ box:dostring [[
   local function guard(f)
     if newproxy then getmetatable(newproxy(true)).__gc = f else setmetatable({}, {__gc = f}) end
   end
-  for _ = 1, 10 do guard(function() bump() end) guard(bump) end
+  for _ = 1, 20 do guard(function() bump() end) end
   collectgarbage() collectgarbage()
 ]]
 box:dostring("collectgarbage() collectgarbage()")

@@ -17,7 +17,7 @@ local kinds = {
   { 150, { wall = 0.002 }, "while true do pcall(error) end", "wall limit" },
   { 250, { memory = 2 ^ 20 }, "local t = {} while true do t[#t + 1] = {} end", "not enough memory" },
   { 250, { output = 10 }, "while true do io.write('xxxxxxxxxxx') io.stdout:flush() end", "output limit" },
-  { 50, { cpu = 10 }, "local function f() return 1 + f() end return f()", "stack overflow" },
+  { 50, { cpu = 10 }, "local function f() return (('x'):gsub('x', f)) end return f()", "stack overflow" },
 }
 local function stops(share)
   for _, kind in ipairs(kinds) do

@@ -21,7 +21,7 @@ posix.count("ALRM")
 posix.interval(0.005)
 for _, code in ipairs {
   "while true do end", "while true do pcall(error, 'x') end", "local s = ('a'):rep(30) return s:find(('a?'):rep(30) .. ('a'):rep(30) .. 'b')",
-  "while true do load(('x = 1 '):rep(10000)) end", "while true do cb() end", "while true do local t = {} for i = 1, 1000 do t[i] = {} end end",
+  "while true do (loadstring or load)(('x = 1 '):rep(10000)) end", "while true do cb() end", "while true do local t = {} for i = 1, 1000 do t[i] = {} end end",
   "while true do table.concat({('x'):rep(1e6), ('y'):rep(1e6)}) end",
 } do
   for _ = 1, 5 do

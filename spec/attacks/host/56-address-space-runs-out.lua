@@ -29,19 +29,21 @@ local prelude = [[
   end
   local function lift() posix.setrlimit("as") posix.setrlimit("data") end
   local function use(box)
-    checked("heap", pcall(box.dostring, box, "t = {} for i = 1, 5e5 do t[i] = 'a string ' .. i end"))
-    checked("string", pcall(box.dostring, box, "return #('x'):rep(2^26)"))
+    checked("heap", pcall(box.dostring, box, "t = {} for i = 1, 1e5 do t[i] = 'a string ' .. i end"))
+    checked("string", pcall(box.dostring, box, "return #('x'):rep(1024):rep(2^15)"))
     checked("deep", pcall(box.dostring, box, "local function f() return (('x'):gsub('x', f)) end return f()"))
     checked("crossing", pcall(function() box:set("s", ("x"):rep(2^20)) end))
-    checked("big crossing", pcall(function() box:set("s", ("x"):rep(2^26)) end))
-    checked("result", pcall(box.dostring, box, "return ('x'):rep(2^26)"))
-    checked("below", pcall(box.dostring, box, "local b = sandbox.new {memory = 2^29} b:dostring('return #(\"x\"):rep(2^26)')"))
+    checked("big crossing", pcall(function() box:set("s", ("x"):rep(1024):rep(2^15)) end))
+    checked("result", pcall(box.dostring, box, "return ('x'):rep(1024):rep(2^15)"))
+    checked("below", pcall(box.dostring, box, "local b = sandbox.new {memory = 2^29} b:dostring('return #(\"x\"):rep(1024):rep(2^15)')"))
     checked("stream", pcall(function()
       local parts = {}
-      local s = sandbox.newstream(function() return ("x"):rep(2^24) end, function(text) parts[#parts + 1] = text end)
+      local sent = false
+      local function reader() if not sent then sent = true return ("x"):rep(1024):rep(2^13) end end
+      local s = sandbox.newstream(reader, function(text) parts[#parts + 1] = text end)
       box:stdin(s)
       box:stdout(s)
-      box:dostring("io.write(('y'):rep(2^24)) io.stdout:flush() return #io.read('*a')")
+      box:dostring("io.write(('y'):rep(1024):rep(2^13)) io.stdout:flush() return #io.read('*a')")
     end))
   end
 ]]

@@ -17,6 +17,7 @@ use std::sync::atomic::{AtomicI32, AtomicUsize, Ordering::*};
 use mlua::ffi::{lua_sethook, LUA_MASKCOUNT};
 
 use crate::engine::seat::{Seat, STAGE_HARD, STAGE_SOFT};
+use crate::engine::luajit;
 use crate::engine::stack;
 use crate::engine::switch::{stop_hook, Cause, Finish};
 use crate::engine::zone::{ZONE_ALLOC, ZONE_VM};
@@ -170,6 +171,18 @@ unsafe fn stack_pointer(context: *mut c_void) -> usize {
     unsafe { (*(context as *mut libc::ucontext_t)).uc_mcontext.sp as usize }
 }
 
+#[cfg(target_arch = "x86_64")]
+unsafe fn program_counter(context: *mut c_void) -> usize {
+    // SAFETY: the kernel passes a ucontext_t.
+    unsafe { (*(context as *mut libc::ucontext_t)).uc_mcontext.gregs[libc::REG_RIP as usize] as usize }
+}
+
+#[cfg(target_arch = "aarch64")]
+unsafe fn program_counter(context: *mut c_void) -> usize {
+    // SAFETY: the kernel passes a ucontext_t.
+    unsafe { (*(context as *mut libc::ucontext_t)).uc_mcontext.pc as usize }
+}
+
 /// Makes the coroutine that was interrupted return `finish` as soon as the handler returns.
 unsafe fn redirect(seat: &Seat, context: *mut c_void, finish: Finish) -> bool {
     let Some(trap) = seat.trap.get() else { return false };
@@ -217,7 +230,9 @@ unsafe extern "C" fn on_clock(_signal: c_int, info: *mut libc::siginfo_t, contex
             STAGE_HARD => {
                 seat.stage.store(STAGE_HARD, Relaxed);
                 seat.zone.pending.store(STAGE_HARD, Relaxed);
-                if seat.zone.zone.load(Relaxed) == ZONE_VM {
+                let (pc, sp) = (program_counter(context), stack_pointer(context));
+                let base = seat.floor.get().saturating_add(stack::STACK_SIZE - stack::GUARD_SIZE);
+                if seat.zone.zone.load(Relaxed) == ZONE_VM && !luajit::may_hold_lock(pc, sp, base) {
                     redirect(seat, context, Finish::Killed(Cause::Deadline));
                 }
             }

@@ -18,6 +18,7 @@ use crate::engine::seat::{STAGE_HARD, STAGE_SOFT};
 /// Shortest and longest sleep between two looks while something is armed, ns.
 const SHORTEST: u64 = 1_000_000;
 const LONGEST: u64 = 4_000_000;
+const RETRY: u64 = 200_000;
 /// Looks without anything armed before it sleeps for good.
 const IDLE_LOOKS: u32 = 64;
 
@@ -119,6 +120,8 @@ fn look() -> Option<u64> {
         let armed = beat.armed.load(SeqCst);
         if armed != 0 {
             let due = check(beat, armed, now).saturating_sub(now).clamp(SHORTEST, LONGEST);
+            // A hard stop that came at a bad moment is tried again soon.
+            let due = if beat.stage.load(Relaxed) == STAGE_HARD { RETRY } else { due };
             pause = Some(pause.map_or(due, |p: u64| p.min(due)));
         }
         at = beat.next.load(Acquire);

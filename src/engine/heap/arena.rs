@@ -127,6 +127,11 @@ impl Arena {
         (self.live.get(), self.footprint.get(), self.high.get())
     }
 
+    /// The slot has become longer.
+    pub(super) fn extend(&self, size: usize) {
+        self.size.set(size.min(MAX_SLOT) & !(self.page.get() - 1));
+    }
+
     pub(super) fn capacity(&self) -> usize {
         self.size.get()
     }

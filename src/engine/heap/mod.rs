@@ -35,13 +35,14 @@ pub struct Heap {
     header: *const Arena,
     slot: Option<Slot>,
     budget: Rc<Budget>,
+    trusted: bool,
 }
 
 impl Heap {
     /// A fresh heap in `slot`, charged to `budget`. `None` if the slot is too small for its header.
     pub fn create(slot: Slot, budget: Rc<Budget>) -> Option<Heap> {
         let header = Arena::create(&slot, &budget)?;
-        Some(Heap { header, slot: Some(slot), budget })
+        Some(Heap { header, slot: Some(slot), budget, trusted: true })
     }
 
     fn arena(&self) -> &Arena {
@@ -57,6 +58,25 @@ impl Heap {
     /// How long the slot is: no limit can grant more.
     pub fn capacity(&self) -> usize {
         self.arena().capacity()
+    }
+
+    /// Makes room for a limit that has been raised; false where the slot can't be that long.
+    pub fn grow(&mut self, size: usize) -> bool {
+        let Some(slot) = self.slot.as_mut() else { return false };
+        let done = slot.grow(size);
+        let size = slot.size();
+        self.arena().extend(size);
+        done
+    }
+
+    /// The heap is dropped after a crash: its own figures are not to be believed.
+    pub fn distrust(&mut self) {
+        self.trusted = false;
+    }
+
+    /// Whether the heap is as its interpreter left it, and not as a crash did.
+    pub fn is_trusted(&self) -> bool {
+        self.trusted
     }
 
     /// Whether an address lies in this heap's slot.
@@ -86,6 +106,11 @@ impl Heap {
 
 impl Drop for Heap {
     fn drop(&mut self) {
+        if !self.trusted {
+            // The budget knows itself what was charged; dropping the slot gives all of it back.
+            self.budget.close();
+            return;
+        }
         let (live, _, high) = self.arena().sizes();
         self.budget.release(live);
         if let Some(slot) = self.slot.take() {

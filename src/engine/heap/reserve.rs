@@ -60,9 +60,17 @@ impl Family {
         map(0, len)
     }
 
-    /// A mapping for one slot; of the family if that can be had.
+    /// A mapping for one slot, open all over; of the family if that can be had.
     pub(super) fn map_alone(&mut self, size: usize) -> Option<usize> {
-        self.map(size)
+        let at = self.map(size)?;
+        // SAFETY: mapped just now.
+        unsafe {
+            if !open(at, size) {
+                unmap(at, size);
+                return None;
+            }
+        }
+        Some(at)
     }
 
     /// A reservation of about `count` slots: the first base, and how many there are.
@@ -124,12 +132,12 @@ fn map(at: usize, len: usize) -> Option<usize> {
     }
     let start = got as usize;
     let fits = (at == 0 || start == at) && start.checked_add(len).is_some_and(|end| end <= CEILING);
-    // Made without access first, and unlocked: in a host that called mlockall(MCL_FUTURE) a writable mapping would
-    // be filled with pages at once.
+    // Made without access, and unlocked: in a host that called mlockall(MCL_FUTURE) a writable mapping would be
+    // filled with pages at once.
     // SAFETY: all of it was mapped just now.
     unsafe {
         libc::munlock(got, len);
-        if !fits || libc::mprotect(got, len, libc::PROT_READ | libc::PROT_WRITE) != 0 {
+        if !fits {
             unmap(start, len);
             return None;
         }
@@ -137,6 +145,15 @@ fn map(at: usize, len: usize) -> Option<usize> {
         libc::madvise(got, len, libc::MADV_DONTDUMP);
     }
     Some(start)
+}
+
+/// Makes a piece of a reservation readable and writable.
+///
+/// # Safety
+/// The range was mapped here, and is the caller's.
+pub(super) unsafe fn open(start: usize, len: usize) -> bool {
+    // SAFETY: the caller's promise.
+    unsafe { libc::mprotect(start as *mut _, len, libc::PROT_READ | libc::PROT_WRITE) == 0 }
 }
 
 /// # Safety

@@ -19,7 +19,7 @@ const _: () = assert!(usize::BITS == 64, "slots need 64-bit addresses");
 
 /// From one slot's base to the next.
 pub(super) const STRIDE: usize = 4 << 30;
-/// What a pooled slot offers of its stride; the rest is a gap that nothing touches.
+/// What a pooled slot can offer of its stride; the rest is a gap.
 pub(super) const USABLE: usize = STRIDE - (256 << 20);
 /// The largest slot that comes from the pool.
 const POOLED_MAX: usize = 3 << 30;
@@ -60,7 +60,8 @@ pub(super) unsafe fn drop_pages(start: *mut u8, len: usize) -> bool {
     }
 }
 
-/// A range of address space that is one box's alone. Readable and writable all over; pages come with the first touch.
+/// A range of address space that is one box's alone. Readable and writable all over; pages come with the first touch. What lies
+/// behind it can't be touched at all: an interpreter that runs wild meets a fault and not another box.
 pub struct Slot {
     base: usize,
     size: usize,
@@ -75,12 +76,34 @@ impl Slot {
         let size = size.max(1).checked_add(page - 1)? & !(page - 1);
         let mut pool = POOL.lock();
         if size <= POOLED_MAX {
-            if let Some(base) = pool.take() {
-                return Some(Slot { base, size: USABLE, pooled: true });
+            if let Some((base, granted)) = pool.take() {
+                drop(pool);
+                let mut slot = Slot { base, size: granted, pooled: true };
+                // What fails here goes back to the pool.
+                return slot.grow(size).then_some(slot);
             }
         }
         let base = pool.family.map_alone(size)?;
         Some(Slot { base, size, pooled: false })
+    }
+
+    /// Makes a pooled slot at least `size` bytes long, if its stride and the system allow.
+    pub fn grow(&mut self, size: usize) -> bool {
+        let Some(size) = size.checked_next_multiple_of(page_size()) else { return false };
+        if size <= self.size {
+            return true;
+        }
+        // SAFETY: within the slot's own stride.
+        if !self.pooled || size > USABLE || !unsafe { reserve::open(self.base + self.size, size - self.size) } {
+            return false;
+        }
+        self.size = size;
+        true
+    }
+
+    #[cfg(test)]
+    pub(super) fn is_pooled(&self) -> bool {
+        self.pooled
     }
 
     pub fn base(&self) -> *mut u8 {
@@ -108,13 +131,13 @@ impl Slot {
             // SAFETY: inside the slot; its owner is done with it.
             unsafe { drop_pages(self.base().wrapping_add(WARM), used - WARM) };
         }
-        if POOL.lock().put(self.base) {
+        if POOL.lock().put((self.base, self.size)) {
             return;
         }
         // Cooled before it goes on the list, so that nobody has it meanwhile.
         // SAFETY: as above.
         unsafe { drop_pages(self.base(), used.min(WARM)) };
-        POOL.lock().put_cold(self.base);
+        POOL.lock().put_cold((self.base, self.size));
     }
 }
 
@@ -127,9 +150,10 @@ impl Drop for Slot {
 /// What there is to hand out.
 struct Pool {
     family: Family,
-    /// Recycled slots, last come, first served. Has room for every slot there is: giving back cannot fail.
-    warm: Vec<usize>,
-    cold: Vec<usize>,
+    /// Recycled slots and how much of each is open, last come, first served. Has room for every slot there is: giving back
+    /// cannot fail.
+    warm: Vec<(usize, usize)>,
+    cold: Vec<(usize, usize)>,
     /// Slots of the last reservation that nobody had yet.
     next: usize,
     left: usize,
@@ -146,9 +170,9 @@ impl Pool {
         Pool { family, warm: Vec::new(), cold: Vec::new(), next: 0, left: 0, total: 0, ask: 64, pause: 0 }
     }
 
-    fn take(&mut self) -> Option<usize> {
-        if let Some(base) = self.warm.pop().or_else(|| self.cold.pop()) {
-            return Some(base);
+    fn take(&mut self) -> Option<(usize, usize)> {
+        if let Some(slot) = self.warm.pop().or_else(|| self.cold.pop()) {
+            return Some(slot);
         }
         if self.left == 0 && !self.reserve() {
             return None;
@@ -156,22 +180,22 @@ impl Pool {
         let base = self.next;
         self.next = base.wrapping_add(STRIDE);
         self.left -= 1;
-        Some(base)
+        Some((base, 0))
     }
 
     /// Takes the slot back with its pages, unless enough others have theirs.
-    fn put(&mut self, base: usize) -> bool {
+    fn put(&mut self, slot: (usize, usize)) -> bool {
         let room = self.warm.len() < WARM_SLOTS.min(self.warm.capacity());
         if room {
-            self.warm.push(base);
+            self.warm.push(slot);
         }
         room
     }
 
-    fn put_cold(&mut self, base: usize) {
+    fn put_cold(&mut self, slot: (usize, usize)) {
         // `reserve` made the room; were it missing, losing a slot of address space is better than an abort.
         if self.cold.len() < self.cold.capacity() {
-            self.cold.push(base);
+            self.cold.push(slot);
         }
     }
 

@@ -170,10 +170,14 @@ pub unsafe fn run(cookie: *mut Cookie, slot: c_int, request: Request, purpose: P
             lua_replace(thread, PIECE);
         }
         lua_settop(thread, SLOTS);
-        lua_pushboolean(thread, 0);
-        lua_rawseti(thread, RUNNING, level.into());
         handle::set_idle((*cookie).handle, (*cookie).file);
         (*cookie).busy = false;
+        if (*cookie).orphan {
+            let _nobody_to_tell = clean(cookie);
+            detach(cookie);
+        }
+        lua_pushboolean(thread, 0);
+        lua_rawseti(thread, RUNNING, level.into());
         (*life).level -= 1;
         stack_room::leave();
         if failed {
@@ -195,6 +199,22 @@ pub unsafe fn clean(cookie: *mut Cookie) -> Result<(), c_int> {
             return Ok(());
         }
         run(cookie, CLEANER, Request::Clean, Purpose::Closing)
+    }
+}
+
+/// Lets go of the stream's functions: its thread may live on in a careless host's hands.
+///
+/// # Safety
+/// `cookie` is open, and no callback of this stream is under way.
+pub unsafe fn release(cookie: *mut Cookie) {
+    // SAFETY: the slots exist, and one more value fits.
+    unsafe {
+        if let Ok(thread) = usable(cookie) {
+            for slot in [READER, WRITER, CLEANER, PIECE] {
+                lua_pushnil(thread);
+                lua_replace(thread, slot);
+            }
+        }
     }
 }
 
@@ -241,9 +261,12 @@ unsafe extern "C-unwind" fn guard_gc(state: *mut lua_State) -> c_int {
             Cookie::free(cookie);
             return 0;
         }
-        if !(*cookie).busy {
-            let _nobody_to_tell = clean(cookie);
+        if (*cookie).busy {
+            // Its callback has lost the handle; what keeps the thread alive meanwhile keeps this guard's memory, too.
+            (*cookie).orphan = true;
+            return 0;
         }
+        let _nobody_to_tell = clean(cookie);
         detach(cookie);
     }
     0

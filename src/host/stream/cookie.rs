@@ -54,6 +54,8 @@ pub struct Cookie {
     pub has: Has,
     /// A callback is under way.
     pub busy: bool,
+    /// The handle was lost meanwhile.
+    pub orphan: bool,
     pub request: Request,
     /// Why the callback failed.
     pub failure: c_int,
@@ -88,6 +90,7 @@ impl Cookie {
                     life,
                     has,
                     busy: false,
+                    orphan: false,
                     request: Request::None,
                     failure: 0,
                     served: 0,
@@ -191,7 +194,7 @@ unsafe fn read(cookie: *mut Cookie, buffer: *mut u8, size: usize) -> Result<usiz
         if !(*cookie).has.reader {
             return Ok(0);
         }
-        if moment::to_read(cookie) == Moment::Later {
+        if moment::to_read(cookie) != Moment::Now {
             return Err(libc::EIO);
         }
         Cookie::deliver(cookie, Purpose::Ordinary);
@@ -218,7 +221,14 @@ unsafe fn write(cookie: *mut Cookie, data: *const u8, size: usize) -> Result<(),
         if !(*cookie).has.writer {
             return if (*cookie).has.reader { Err(libc::EBADF) } else { Ok(()) };
         }
-        if moment::to_write(cookie) == Moment::Later {
+        if (*cookie).thread.is_null() {
+            return Err(libc::EIO);
+        }
+        let moment = moment::to_write(cookie);
+        if moment != Moment::Now {
+            if moment == Moment::Later {
+                take_error(cookie)?;
+            }
             hold(cookie, data, size)?;
             jit::deliver_soon(cookie);
             return Ok(());
@@ -233,7 +243,7 @@ unsafe fn write(cookie: *mut Cookie, data: *const u8, size: usize) -> Result<(),
 unsafe fn finish(cookie: *mut Cookie) -> Result<(), c_int> {
     // SAFETY: the cookie is open.
     unsafe {
-        if moment::to_close(cookie) == Moment::Later {
+        if moment::to_close(cookie) != Moment::Now {
             return Err(libc::EIO);
         }
         Cookie::deliver(cookie, Purpose::Closing);
@@ -290,6 +300,7 @@ unsafe extern "C" fn on_close(cookie: *mut c_void) -> c_int {
             return fail(libc::EBUSY, -1) as c_int;
         }
         let outcome = finish(cookie);
+        callback::release(cookie);
         callback::detach(cookie);
         if (*cookie).listed {
             (*(*cookie).life).unlink(cookie);

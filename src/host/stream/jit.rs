@@ -27,11 +27,11 @@ use frames::Caller;
 /// # Safety
 /// `cookie` is open.
 pub unsafe fn to_write(cookie: *mut Cookie) -> Moment {
-    // SAFETY: passed on.
-    if frames::caller() == Caller::Flush && unsafe { hook::abort_recording(cookie) } {
-        Moment::Now
-    } else {
-        Moment::Later
+    match frames::caller() {
+        // SAFETY: passed on.
+        Caller::Flush if unsafe { hook::abort_recording(cookie) } => Moment::Now,
+        Caller::Compiled => Moment::Unseen,
+        _ => Moment::Later,
     }
 }
 
@@ -62,3 +62,4 @@ pub unsafe fn to_close(cookie: *mut Cookie) -> Moment {
     unsafe { hook::abort_recording(cookie) };
     Moment::Now
 }
+

@@ -13,7 +13,10 @@ use super::jit;
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Moment {
     Now,
+    /// Not now, but an error may be told.
     Later,
+    /// Not now, and whoever asks mustn't see an error: another thread's `fflush`, or compiled code, which would repeat the call.
+    Unseen,
 }
 
 thread_local! {
@@ -50,7 +53,7 @@ pub unsafe fn to_write(cookie: *mut Cookie) -> Moment {
             return Moment::Now;
         }
         if !(*life).is_owner() {
-            return Moment::Later;
+            return Moment::Unseen;
         }
         jit::to_write(cookie)
     }

@@ -6,10 +6,9 @@
 //! The unwinder only looks at frames; it calls [`look`] for each.
 #![allow(unsafe_code)]
 
-use std::mem::MaybeUninit;
 use std::os::raw::{c_int, c_void};
 use std::ptr;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::OnceLock;
 
 use mlua::ffi::lua_type;
 
@@ -33,8 +32,32 @@ pub enum Caller {
     Other,
 }
 
-struct Walk {
-    interpreter: usize,
+/// The code of one loaded object; empty if there is none.
+#[derive(Clone, Copy)]
+struct Code {
+    start: usize,
+    end: usize,
+}
+
+impl Code {
+    const NONE: Code = Code { start: 0, end: 0 };
+
+    fn has(self, address: usize) -> bool {
+        (self.start..self.end).contains(&address)
+    }
+}
+
+/// What nearly all frames lie in: none of it is ever unloaded.
+struct Known {
+    interpreter: Code,
+    libc: Code,
+    ours: Code,
+}
+
+static KNOWN: OnceLock<Known> = OnceLock::new();
+
+struct Walk<'a> {
+    known: &'a Known,
     left: u32,
     found: Caller,
 }
@@ -49,43 +72,58 @@ extern "C" fn look(context: *mut c_void, walk: *mut c_void) -> c_int {
             0 => return URC_NORMAL_STOP,
             next => next.wrapping_sub(1),
         };
-        let object = object_of(address);
         walk.left = walk.left.saturating_sub(1);
-        if object == 0 || walk.left == 0 {
+        if walk.known.interpreter.has(address) {
+            return URC_NORMAL_STOP;
+        }
+        let in_libc = walk.known.libc.has(address);
+        if walk.left == 0 || !(in_libc || walk.known.ours.has(address) || code_at(address).has(address)) {
             walk.found = Caller::Compiled;
             return URC_NORMAL_STOP;
         }
-        if object == walk.interpreter {
-            return URC_NORMAL_STOP;
-        }
-        let function = _Unwind_FindEnclosingFunction(address);
-        if function == libc::fflush as *const () as usize || function == libc::exit as *const () as usize {
-            walk.found = Caller::Flush;
+        if in_libc {
+            let function = _Unwind_FindEnclosingFunction(address);
+            if function == libc::fflush as *const () as usize || function == libc::exit as *const () as usize {
+                walk.found = Caller::Flush;
+            }
         }
     }
     URC_NO_REASON
 }
 
-/// Where the loaded object that `address` lies in begins; 0 if in none.
-fn object_of(address: usize) -> usize {
-    let mut info = MaybeUninit::<libc::Dl_info>::uninit();
-    // SAFETY: dladdr looks the address up; `info` is filled when it says so.
+/// The code of the object that `address` lies in.
+fn code_at(address: usize) -> Code {
+    let mut search = (address, Code::NONE);
+    // SAFETY: `visit` gets the search, and lets nothing out.
+    unsafe { libc::dl_iterate_phdr(Some(visit), ptr::from_mut(&mut search).cast()) };
+    search.1
+}
+
+unsafe extern "C" fn visit(info: *mut libc::dl_phdr_info, _size: usize, search: *mut c_void) -> c_int {
+    // SAFETY: the loader passes a record of an object and its segments.
     unsafe {
-        if libc::dladdr(address as *const c_void, info.as_mut_ptr()) == 0 {
-            return 0;
+        let (address, code) = &mut *(search as *mut (usize, Code));
+        let info = &*info;
+        for index in 0..info.dlpi_phnum {
+            let segment = &*info.dlpi_phdr.add(index.into());
+            let start = (info.dlpi_addr as usize).wrapping_add(segment.p_vaddr as usize);
+            let found = Code { start, end: start.wrapping_add(segment.p_memsz as usize) };
+            if segment.p_type == libc::PT_LOAD && segment.p_flags & libc::PF_X != 0 && found.has(*address) {
+                *code = found;
+                return 1;
+            }
         }
-        info.assume_init().dli_fbase as usize
     }
+    0
 }
 
 pub fn caller() -> Caller {
-    static INTERPRETER: AtomicUsize = AtomicUsize::new(0);
-    let mut interpreter = INTERPRETER.load(Ordering::Relaxed);
-    if interpreter == 0 {
-        interpreter = object_of(lua_type as *const () as usize);
-        INTERPRETER.store(interpreter, Ordering::Relaxed);
-    }
-    let mut walk = Walk { interpreter, left: FRAMES, found: Caller::Other };
+    let known = KNOWN.get_or_init(|| Known {
+        interpreter: code_at(lua_type as *const () as usize),
+        libc: code_at(libc::fflush as *const () as usize),
+        ours: code_at(caller as *const () as usize),
+    });
+    let mut walk = Walk { known, left: FRAMES, found: Caller::Other };
     // SAFETY: `look` lets nothing out, and `walk` outlives the call.
     unsafe { _Unwind_Backtrace(look, ptr::from_mut(&mut walk).cast()) };
     walk.found

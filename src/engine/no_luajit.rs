@@ -1,0 +1,25 @@
+//! PUC Lua keeps nothing outside its heap, and its hooks are a thread's own: see `luajit.rs` for what there would be to do.
+
+use super::heap::Heap;
+
+/// Looks once at how this build of LuaJIT lies in memory.
+pub fn study() {}
+
+/// Gives back the machine code of a state that is dropped without `lua_close`.
+pub fn unmap_code(_main: usize, _heap: &Heap) {}
+
+/// After a hook was left: makes hooks work again; false where they can't.
+pub fn revive_hooks(_main: usize) -> bool {
+    true
+}
+
+/// Whether the code at `pc` may hold a lock that LuaJIT takes.
+///
+/// # Safety
+/// None is needed here; the twin reads the stack.
+pub unsafe fn may_hold_lock(_pc: usize, _sp: usize, _base: usize) -> bool {
+    false
+}
+
+/// After a stack was left at a fault: gives back the unwinder's lock.
+pub fn release_unwinder() {}

@@ -3,13 +3,17 @@
 --   silently
 -- expect: held
 -- versions: jit
--- note: a 1LL literal makes the LuaJIT lexer open ffi and put it into package.loaded
+-- note: a 1LL literal makes the LuaJIT lexer open ffi and put it into package.loaded; an opened ffi that is collected crashes it
 
 local found
 local compile = loadstring or load
 if compile then
   local ok, f = pcall(compile, "return 1LL + 1ULL")
   if ok and f then pcall(f) end
+  -- what such numbers need must outlive a collection although ffi itself is out of reach
+  collectgarbage()
+  local _, text = pcall(compile "return tostring(1LL + 2ULL) .. tostring(pcall(rawget, 3LL, 'x'))")
+  assert(text == "3ULLfalse", text)
 end
 local function check(m, how)
   if type(m) == "table" and type(rawget(m, "cdef")) == "function" then found = how end

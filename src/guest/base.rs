@@ -12,9 +12,8 @@ use crate::lua::{compat, function, Entry, Kind, State};
 pub fn open(s: State) {
     s.push_globals();
     wrap_stock(s, c"load", function(load));
-    if compat::V51 {
-        wrap_stock(s, c"loadstring", function(load));
-    }
+    // Lua 5.2 still has this one, too.
+    wrap_stock(s, c"loadstring", function(load));
     s.set_functions(FUNCTIONS);
     s.pop(1);
 }

@@ -237,26 +237,32 @@ pub unsafe fn open_pure_libraries(state: *mut lua_State) {
     }
     #[cfg(feature = "luajit")]
     {
-        // Opening it starts the compiler; control over it is not the box's.
+        // Opening the one starts the compiler, control over which is not the box's. The other would be opened, and shown as loaded, by
+        // the first literal like `1LL`.
         luaL_requiref(state, c"jit".as_ptr(), luaopen_jit, 0);
         lua_settop(state, -2);
+        luaL_requiref(state, c"ffi".as_ptr(), luaopen_ffi, 0);
+        // Its table holds what every 64-bit number needs.
+        lua_setfield(state, LUA_REGISTRYINDEX, c"sandbox.ffi".as_ptr());
         lua_pushnil(state);
         lua_setfield(state, LUA_GLOBALSINDEX, c"jit".as_ptr());
-        lua_getfield(state, LUA_REGISTRYINDEX, c"_LOADED".as_ptr());
-        for name in [c"jit", c"jit.opt", c"jit.util"] {
+        forget(state, c"_LOADED", &[c"jit", c"jit.opt", c"jit.util", c"ffi"]);
+        // A string buffer hands out pointers to its memory.
+        forget(state, c"_PRELOAD", &[c"jit.util", c"jit.profile", c"ffi", c"string.buffer"]);
+    }
+}
+
+/// Takes modules out of one of the registry's tables.
+#[cfg(feature = "luajit")]
+unsafe fn forget(state: *mut lua_State, table: &std::ffi::CStr, names: &[&std::ffi::CStr]) {
+    lua_getfield(state, LUA_REGISTRYINDEX, table.as_ptr());
+    if lua_type(state, -1) == LUA_TTABLE {
+        for name in names {
             lua_pushnil(state);
             lua_setfield(state, -2, name.as_ptr());
         }
-        lua_settop(state, -2);
-        lua_getfield(state, LUA_REGISTRYINDEX, c"_PRELOAD".as_ptr());
-        if lua_type(state, -1) == LUA_TTABLE {
-            for name in [c"jit.util", c"jit.profile", c"ffi"] {
-                lua_pushnil(state);
-                lua_setfield(state, -2, name.as_ptr());
-            }
-        }
-        lua_settop(state, -2);
     }
+    lua_settop(state, -2);
 }
 
 #[cfg(feature = "luajit")]

@@ -299,14 +299,11 @@ impl Driver<'_> {
         self.meter.victim(core, limit).exhaust(limit, position);
     }
 
-    /// Drops every activation that can't go on, and tells the lowest one's caller.
+    /// Drops activations that can't go on, from the last one down to one whose caller can, and tells that caller. Others below it
+    /// may be doomed, too: they fall when control comes back to them, since their caller may be in the middle of serving them.
     fn fall(&mut self) -> Step {
         self.meter.settle();
-        let lowest = self.activations.iter().position(|a| a.run.core.doomed().is_some());
-        let Some(lowest) = lowest else { return Step::Done(Reply::NoMemory) };
-        let mut caller = None;
-        while self.activations.len() > lowest {
-            let Some(Activation { task, run, owner }) = self.activations.pop() else { break };
+        while let Some(Activation { task, run, owner }) = self.activations.pop() {
             let core = Rc::clone(&run.core);
             let seat = task.seat();
             let left = seat.current.load(std::sync::atomic::Ordering::Relaxed);
@@ -321,18 +318,23 @@ impl Driver<'_> {
             if run.entry == Entry::Open {
                 self.realm.close(core.id);
             }
-            caller = Some((owner, run.exchange, core.excuse(true), core.doomed().map(|d| d.excuse(true))));
+            let (exchange, own, above) = (run.exchange, core.excuse(true), core.doomed().map(|d| d.excuse(true)));
             drop(run);
             ended(&core);
+            let caller = owner.and_then(|owner| self.activations.get(owner));
+            if caller.is_some_and(|caller| caller.run.core.doomed().is_some()) {
+                continue;
+            }
+            let length = self.activations.len();
+            self.waiting.retain(|&waiter| waiter < length);
+            let text = if own.is_empty() { above.unwrap_or_default() } else { own };
+            let reply = answer::error(exchange, &text);
+            return match owner {
+                None => Step::Done(reply),
+                Some(owner) => self.reply_to(owner, reply),
+            };
         }
-        self.waiting.retain(|&w| w < lowest);
-        let Some((owner, exchange, own, above)) = caller else { return Step::Done(Reply::NoMemory) };
-        let text = if own.is_empty() { above.unwrap_or_default() } else { own };
-        let reply = answer::error(exchange, &text);
-        match owner {
-            None => Step::Done(reply),
-            Some(owner) => self.reply_to(owner, reply),
-        }
+        Step::Done(Reply::NoMemory)
     }
 
     /// Looks at what a stop has left: the traceback, and whether the heap can go on.

@@ -71,8 +71,9 @@ fn investigate() -> Option<Layout> {
     let hook_mask = FOUND_MASK.load(Relaxed).checked_sub(1);
     let code_area = mappings()?.into_iter().find(|now| now.2 && !before.contains(now)).and_then(|area| {
         let words = LOOKED_AT / size_of::<usize>();
-        let mut found =
-            (0..words).map(|i| i * size_of::<usize>()).filter(|offset| word_at(probe.main + offset) == Some(area.0));
+        let mut found = (0..words)
+            .map(|i| i * size_of::<usize>())
+            .filter(|offset| word_at(probe.main + offset) == Some(area.0));
         let first = found.next();
         // Unique, or it is not what it seems.
         if found.next().is_some() {
@@ -234,7 +235,8 @@ static UNWINDER: Lazy<Unwinder> = Lazy::new(|| {
         for header in std::slice::from_raw_parts(info.dlpi_phdr, usize::from(info.dlpi_phnum)) {
             let start = (info.dlpi_addr + header.p_vaddr) as usize;
             let range = (start, start + header.p_memsz as usize);
-            let list = match (is_unwinder, header.p_flags & libc::PF_X != 0, header.p_flags & libc::PF_W != 0) {
+            let list = match (is_unwinder, header.p_flags & libc::PF_X != 0, header.p_flags & libc::PF_W != 0)
+            {
                 _ if header.p_type != libc::PT_LOAD => continue,
                 (true, true, _) => &mut unwinder.text,
                 (true, _, true) => &mut unwinder.data,

@@ -1,5 +1,7 @@
 //! PUC Lua keeps nothing outside its heap, and its hooks are a thread's own: see `luajit.rs` for what there would be to do.
 
+#![allow(unsafe_code)]
+
 use super::heap::Heap;
 
 /// Looks once at how this build of LuaJIT lies in memory.

@@ -16,8 +16,8 @@ use mlua::ffi::lua_State;
 
 use super::clock::Beat;
 use super::heap::{allocate, Arena};
-use super::zone::Zone;
 use super::switch::on_pending;
+use super::zone::Zone;
 use super::Finish;
 
 /// No stop is wanted of this run.
@@ -82,7 +82,10 @@ pub unsafe fn seat_of(state: *mut lua_State) -> Option<&'static Seat> {
     let mut data = ptr::null_mut();
     // SAFETY: as for this function; our allocator's data is the arena's header, whose seat is set while the box runs.
     unsafe {
-        if !std::ptr::eq(mlua::ffi::lua_getallocf(state, &mut data) as *const c_void, allocate as *const c_void) {
+        if !std::ptr::eq(
+            mlua::ffi::lua_getallocf(state, &mut data) as *const c_void,
+            allocate as *const c_void,
+        ) {
             return None;
         }
         ((*(data as *const Arena)).seat.get() as *const Seat).as_ref()

@@ -135,7 +135,8 @@ impl BoxStack {
                     let start = (limit + GUARD_SIZE) as *mut libc::c_void;
                     // SAFETY: our own stack, which nobody uses, of which all but the guard becomes accessible.
                     let failed = unsafe {
-                        libc::mprotect(start, STACK_SIZE - GUARD_SIZE, libc::PROT_READ | libc::PROT_WRITE) != 0
+                        libc::mprotect(start, STACK_SIZE - GUARD_SIZE, libc::PROT_READ | libc::PROT_WRITE)
+                            != 0
                     };
                     if failed {
                         POOL.locked(|free| free.push(limit));

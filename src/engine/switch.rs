@@ -77,7 +77,11 @@ impl Task {
     ///
     /// # Safety
     /// `body` must hold nothing that needs dropping whenever it suspends or is stoppable; `argument` must outlive the task.
-    pub unsafe fn new(stack: BoxStack, body: unsafe fn(&'static Seat, *mut c_void), argument: *mut c_void) -> Task {
+    pub unsafe fn new(
+        stack: BoxStack,
+        body: unsafe fn(&'static Seat, *mut c_void),
+        argument: *mut c_void,
+    ) -> Task {
         let seat = stack.seat();
         let coroutine = Coroutine::with_stack(stack, move |yielder: &Switcher, _first| {
             seat.yielder.set(yielder as *const Switcher as *const c_void);

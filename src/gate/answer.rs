@@ -38,12 +38,14 @@ pub fn exchange_of<'a>(exchange: *mut Exchange) -> Option<&'a mut Exchange> {
 /// Makes the box pay for what lies in the exchange of a call from the host.
 pub fn charge_exchange(exchange: *mut Exchange, core: &Core) -> bool {
     match exchange_of(exchange) {
-        Some(e) => e.pay_by(Some(Rc::clone(&core.budget))).is_ok() || {
-            // What is to be said about it must not be charged to the box that has nothing left.
-            let _ = e.pay_by(None);
-            e.out.clear();
-            false
-        },
+        Some(e) => {
+            e.pay_by(Some(Rc::clone(&core.budget))).is_ok() || {
+                // What is to be said about it must not be charged to the box that has nothing left.
+                let _ = e.pay_by(None);
+                e.out.clear();
+                false
+            }
+        }
         None => true,
     }
 }
@@ -156,9 +158,9 @@ pub fn answer(realm: &Realm, asker: Option<&Rc<Core>>, request: Request, exchang
             // Nothing of the file system is granted to a box.
             Some(_) => files::refuse(sent(exchange), exchange),
         },
-        Request::Clock => values(exchange, |w| {
-            w.float(asker.map_or(0.0, |core| core.spent.get().cpu_total as f64 / 1e9))
-        }),
+        Request::Clock => {
+            values(exchange, |w| w.float(asker.map_or(0.0, |core| core.spent.get().cpu_total as f64 / 1e9)))
+        }
         Request::Time => values(exchange, |w| w.integer(files::now())),
         Request::Getenv => match asker {
             Some(core) if core.environment.get() => return Answer::Owner(What::Getenv),

@@ -2,8 +2,8 @@
 
 use std::os::raw::c_int;
 
-use super::exchange::Exchange;
 use super::encode::Side;
+use super::exchange::Exchange;
 use super::level::Level;
 use super::link::Link;
 use super::parcel::{Item, Reader};

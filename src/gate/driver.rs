@@ -79,8 +79,7 @@ fn start(realm: &Realm, root: State, core: Rc<Core>, entry: Entry, exchange: *mu
     let Some(meter) = Meter::begin() else {
         return answer::error(exchange, "sandbox: the system refuses a thread or a signal");
     };
-    let mut driver =
-        Driver { realm, root, activations: Vec::new(), waiting: Vec::new(), current: 0, meter };
+    let mut driver = Driver { realm, root, activations: Vec::new(), waiting: Vec::new(), current: 0, meter };
     let reply = match driver.activate(core, entry, exchange, None) {
         Ok(()) => driver.drive(),
         Err(reply) => reply,
@@ -318,7 +317,8 @@ impl Driver<'_> {
             if run.entry == Entry::Open {
                 self.realm.close(core.id);
             }
-            let (exchange, own, above) = (run.exchange, core.excuse(true), core.doomed().map(|d| d.excuse(true)));
+            let (exchange, own, above) =
+                (run.exchange, core.excuse(true), core.doomed().map(|d| d.excuse(true)));
             drop(run);
             ended(&core);
             let caller = owner.and_then(|owner| self.activations.get(owner));
@@ -381,7 +381,8 @@ fn ended(core: &Core) {
     if core.running.get() == 0 {
         core.end_call();
     }
-    if matches!(core.status.get(), Status::Killed(_)) || (core.status.get() == Status::Closed && core.running.get() == 0)
+    if matches!(core.status.get(), Status::Killed(_))
+        || (core.status.get() == Status::Closed && core.running.get() == 0)
     {
         dispose(core);
     }
@@ -396,4 +397,3 @@ pub fn for_owner(request: Request) -> Option<What> {
         _ => None,
     }
 }
-

@@ -67,11 +67,6 @@ impl Buffer {
         }
     }
 
-    /// Whether `n` more bytes fit without growing.
-    pub fn fits(&self, n: usize) -> bool {
-        self.bytes.capacity() - self.bytes.len() >= n
-    }
-
     /// Room for `n` more bytes, charged.
     pub fn reserve(&mut self, n: usize) -> Result<(), NoMemory> {
         let wanted = self.bytes.len().checked_add(n).ok_or(NoMemory)?;

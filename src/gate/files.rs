@@ -44,9 +44,8 @@ pub fn read_source(sent: Reader<'_>, exchange: *mut Exchange) -> Reply {
         Err(text) => error(exchange, &format!("cannot open {shown}: {text}")),
         Ok(file) => {
             let outcome = values(exchange, |w| {
-                w.string_with(|to, allowance| fill(file, to, allowance)).and_then(|read| read.map_err(|_| {
-                    super::exchange::NoMemory
-                }))
+                w.string_with(|to, allowance| fill(file, to, allowance))
+                    .and_then(|read| read.map_err(|_| super::exchange::NoMemory))
             });
             match outcome {
                 Reply::Values => Reply::Values,
@@ -60,7 +59,11 @@ fn open(name: &[u8]) -> Result<File, String> {
     let path = std::path::Path::new(std::ffi::OsStr::from_bytes(name));
     let said = |e: std::io::Error| reason(&e);
     // Without O_NONBLOCK, opening a FIFO waits for its writer.
-    let file = OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK | libc::O_CLOEXEC).open(path).map_err(said)?;
+    let file = OpenOptions::new()
+        .read(true)
+        .custom_flags(libc::O_NONBLOCK | libc::O_CLOEXEC)
+        .open(path)
+        .map_err(said)?;
     let kind = file.metadata().map_err(said)?;
     if kind.is_dir() {
         return Err("Is a directory".to_owned());
@@ -107,7 +110,9 @@ fn fill(mut file: File, to: &mut Vec<u8>, allowance: usize) -> Result<(), ()> {
 }
 
 fn skip_comment(to: &mut Vec<u8>, start: usize) {
-    if cfg!(not(any(feature = "lua51", feature = "luajit"))) && to.get(start..start + 3) == Some(b"\xEF\xBB\xBF") {
+    if cfg!(not(any(feature = "lua51", feature = "luajit")))
+        && to.get(start..start + 3) == Some(b"\xEF\xBB\xBF")
+    {
         to.drain(start..start + 3);
     }
     if to.get(start) == Some(&b'#') {

@@ -20,6 +20,8 @@ pub struct Meter {
     charged: Option<Rc<Core>>,
     /// The thread's CPU clock when it was charged last.
     since: u64,
+    /// What the beat was armed with.
+    armed: u64,
 }
 
 impl Meter {
@@ -28,7 +30,7 @@ impl Meter {
         if !process::ready() {
             return None;
         }
-        Some(Meter { beat: clock::beat()?, mask: None, charged: None, since: 0 })
+        Some(Meter { beat: clock::beat()?, mask: None, charged: None, since: 0, armed: 0 })
     }
 
     pub fn beat(&self) -> &'static Beat {
@@ -37,7 +39,8 @@ impl Meter {
 
     /// Charges `core` from now on, and arms its deadlines.
     pub fn enter(&mut self, core: &Rc<Core>) {
-        if self.charged.as_ref().is_some_and(|now| Rc::ptr_eq(now, core)) {
+        // A driver inside this one, or a stream of the host's, may have taken the beat meanwhile.
+        if self.charged.as_ref().is_some_and(|now| Rc::ptr_eq(now, core)) && self.beat.is_armed(self.armed) {
             return;
         }
         if self.charged.is_some() {
@@ -45,6 +48,7 @@ impl Meter {
         } else {
             self.mask = Some(clock::signal::unblock());
             self.since = clock::thread_cpu_ns();
+            clock::take_outside();
         }
         self.beat.disarm();
         self.charged = Some(Rc::clone(core));
@@ -57,6 +61,7 @@ impl Meter {
             cpu = cpu.min(left);
             wall = wall.min(level.wall_deadline.get());
         }
+        self.armed = 0;
         if cpu == NEVER && wall == NEVER {
             return;
         }
@@ -66,7 +71,7 @@ impl Meter {
                 level.exhaust(Limit::Wall, "");
             }
         }
-        self.beat.arm(self.since.saturating_add(cpu), now.saturating_add(cpu), wall);
+        self.armed = self.beat.arm(self.since.saturating_add(cpu), now.saturating_add(cpu), wall);
     }
 
     /// Runs a box's stack, under the C locale: a box neither sees nor needs the host's.
@@ -90,7 +95,7 @@ impl Meter {
     pub fn charge(&mut self) {
         let now = clock::thread_cpu_ns();
         if let Some(core) = &self.charged {
-            core.charge_cpu(now.saturating_sub(self.since));
+            core.charge_cpu(now.saturating_sub(self.since).saturating_sub(clock::take_outside()));
         }
         self.since = now;
     }

@@ -115,7 +115,6 @@ impl<'a> Writer<'a> {
                 Field::Integer(n) => append_word(self.to, tag::INTEGER, *n as u64)?,
                 Field::Float(n) => append_word(self.to, tag::FLOAT, n.to_bits())?,
                 Field::String(s) => append_string(self.to, s)?,
-                Field::Boolean(b) => self.to.append(&[if *b { tag::TRUE } else { tag::FALSE }])?,
                 Field::Absent => {}
             }
         }
@@ -131,7 +130,6 @@ pub enum Field<'a> {
     Integer(i64),
     Float(f64),
     String(&'a [u8]),
-    Boolean(bool),
     Absent,
 }
 
@@ -171,9 +169,8 @@ pub enum Item<'a> {
 
 impl<'a> Reader<'a> {
     pub fn new(bytes: &'a [u8]) -> Reader<'a> {
-        let word = |at: usize| {
-            bytes.get(at..at + 4).and_then(|b| b.try_into().ok()).map_or(0, u32::from_le_bytes)
-        };
+        let word =
+            |at: usize| bytes.get(at..at + 4).and_then(|b| b.try_into().ok()).map_or(0, u32::from_le_bytes);
         Reader { count: word(0), tables: word(4), bytes: bytes.get(HEADER..).unwrap_or_default() }
     }
 

@@ -213,7 +213,8 @@ pub fn cross(realm: *mut Realm, s: State, request: Request, exchange: *mut Excha
 /// Bare: lets go of functions that a box no longer has.
 pub fn settle_releases(s: State, level: Level, id: Id) {
     loop {
-        let next = level.guarded(|| with(level, |realm| realm.find(id).and_then(|core| core.next_release_up())));
+        let next =
+            level.guarded(|| with(level, |realm| realm.find(id).and_then(|core| core.next_release_up())));
         match next.flatten() {
             Some((number, count)) => Link::Below(id).release(s, number, count),
             None => return,

@@ -17,8 +17,6 @@ pub enum Stream {
 }
 
 impl Stream {
-    pub const ALL: [Stream; 3] = [Stream::In, Stream::Out, Stream::Err];
-
     pub fn index(self) -> usize {
         match self {
             Stream::In => 0,
@@ -26,17 +24,15 @@ impl Stream {
             Stream::Err => 2,
         }
     }
-
-    pub fn from_index(index: i64) -> Option<Stream> {
-        Stream::ALL.get(usize::try_from(index).ok()?).copied()
-    }
 }
 
 /// What to read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Format {
     /// A line; with its end of line or without.
-    Line { keep: bool },
+    Line {
+        keep: bool,
+    },
     All,
     Number,
     /// So many bytes; 0 asks whether the end has been reached.
@@ -51,7 +47,10 @@ pub enum StreamOp {
     Write,
     Flush,
     /// 0 set, 1 cur, 2 end.
-    Seek { whence: u8, offset: i64 },
+    Seek {
+        whence: u8,
+        offset: i64,
+    },
 }
 
 /// What a call into a box is to do there.
@@ -81,24 +80,49 @@ pub enum Request {
     // of boxes below
     /// Parcel of the options.
     New,
-    Run { id: Id, entry: Entry },
-    Close { id: Id },
-    Status { id: Id },
-    Usage { id: Id },
+    Run {
+        id: Id,
+        entry: Entry,
+    },
+    Close {
+        id: Id,
+    },
+    Status {
+        id: Id,
+    },
+    Usage {
+        id: Id,
+    },
     /// Parcel of the limits to set, or of nothing.
-    Limits { id: Id },
-    Traceback { id: Id },
+    Limits {
+        id: Id,
+    },
+    Traceback {
+        id: Id,
+    },
     /// The stream is now one of this level's own, or nothing.
-    Bind { id: Id, stream: Stream, bound: Bound },
+    Bind {
+        id: Id,
+        stream: Stream,
+        bound: Bound,
+    },
     /// Whether the level keeps an environment (a table or a function) for the box.
-    Environment { id: Id, set: bool },
+    Environment {
+        id: Id,
+        set: bool,
+    },
 
     // of the owner
-    Stream { stream: Stream, op: StreamOp },
+    Stream {
+        stream: Stream,
+        op: StreamOp,
+    },
     /// Parcel of the name.
     Getenv,
     /// Parcel of arguments, for the function that the owner has exported under this number.
-    Call { function: u64 },
+    Call {
+        function: u64,
+    },
     /// The box's CPU time.
     Clock,
     /// Seconds since the epoch.

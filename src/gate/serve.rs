@@ -39,7 +39,7 @@ pub fn serve(s: State, level: Level, call: Call) -> Reply {
     let frame = Frame { call, level, reply: Cell::new(Reply::NoMemory) };
     let top = s.top();
     if !s.protected(function(perform), &frame as *const Frame as *mut c_void) {
-            let text = s.bytes(-1).unwrap_or(b"error in error handling");
+        let text = s.bytes(-1).unwrap_or(b"error in error handling");
         let written = level.with_exchange(call.exchange, |e| {
             Writer::new(&mut e.back).and_then(|mut w| w.string(text)).is_ok()
         });
@@ -82,8 +82,6 @@ fn perform_function(s: State, level: Level, call: Call, link: Link, number: u64)
 /// Calls what lies below `n` arguments at index 2, and sends what comes of it.
 fn finish(s: State, level: Level, call: Call, link: Link, n: c_int) -> Reply {
     let ok = s.pcall(n, State::ALL, 0);
-    if !ok {
-        }
     let encoder = Encoder::new(s, level, call.exchange, Side::Back, link);
     if ok {
         encoder.named(c"result").encode(2, s.top() - 1, 1);
@@ -102,7 +100,7 @@ fn perform_getenv(s: State, level: Level, call: Call, link: Link) -> Reply {
     s.replace(2);
     s.set_top(2);
     decode(s, level, call.exchange, Side::Out, link);
-    let reply = match s.kind(2) {
+    match s.kind(2) {
         Kind::Function => finish(s, level, call, link, 1),
         Kind::Table => {
             s.get_table(2);
@@ -114,6 +112,5 @@ fn perform_getenv(s: State, level: Level, call: Call, link: Link) -> Reply {
             Encoder::new(s, level, call.exchange, Side::Back, link).encode(-1, 1, 1);
             Reply::Values
         }
-    };
-    reply
+    }
 }

@@ -126,7 +126,11 @@ fn call_wrapped(s: State) -> c_int {
                     co.move_to(s, 1);
                 }
             }
-            let is_text = if compat::CLOSING { s.kind(-1) == Kind::String } else { matches!(s.kind(-1), Kind::String | Kind::Number) };
+            let is_text = if compat::CLOSING {
+                s.kind(-1) == Kind::String
+            } else {
+                matches!(s.kind(-1), Kind::String | Kind::Number)
+            };
             if is_text {
                 s.push_where(1);
                 s.insert(-2);

@@ -12,7 +12,17 @@ use crate::lua::{compat, Kind, State};
 
 const DAYS: [&str; 7] = ["Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday"];
 const MONTHS: [&str; 12] = [
-    "January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November",
+    "January",
+    "February",
+    "March",
+    "April",
+    "May",
+    "June",
+    "July",
+    "August",
+    "September",
+    "October",
+    "November",
     "December",
 ];
 
@@ -118,7 +128,8 @@ impl Text {
 
 /// Writes what one conversion stands for; false for one that there is not.
 fn convert(to: &mut Text, c: &Civil, time: i64, conversion: u8) -> bool {
-    let name = |names: &[&'static str], index: i64| usize::try_from(index).ok().and_then(|i| names.get(i)).copied();
+    let name =
+        |names: &[&'static str], index: i64| usize::try_from(index).ok().and_then(|i| names.get(i)).copied();
     let short = |name: Option<&'static str>| name.and_then(|n| n.get(..3)).unwrap_or("?");
     let hour12 = if c.hour % 12 == 0 { 12 } else { c.hour % 12 };
     let half = if c.hour < 12 { "AM" } else { "PM" };

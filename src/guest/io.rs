@@ -333,7 +333,8 @@ fn open_file(s: State) -> c_int {
         Some((b'r' | b'w' | b'a', rest)) => Some(rest),
         _ => None,
     };
-    let valid = rest.is_some_and(|rest| matches!(rest, b"" | b"+" | b"b" | b"+b")) || (compat::V51 && rest.is_some());
+    let valid =
+        rest.is_some_and(|rest| matches!(rest, b"" | b"+" | b"b" | b"+b")) || (compat::V51 && rest.is_some());
     if !valid && !compat::V51 {
         s.arg_error(2, c"invalid mode");
     }
@@ -364,7 +365,11 @@ fn choose(s: State, which: Stream) -> c_int {
             if !compat::V51 || compat::JIT {
                 s.push_cstr(if compat::V51 { c"" } else { c"cannot open file '" });
                 s.copy(1);
-                s.push_cstr(if compat::V51 { c": No such file or directory" } else { c"' (No such file or directory)" });
+                s.push_cstr(if compat::V51 {
+                    c": No such file or directory"
+                } else {
+                    c"' (No such file or directory)"
+                });
                 s.concat(4);
             } else {
                 s.copy(1);

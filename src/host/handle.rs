@@ -7,8 +7,8 @@
 use std::mem;
 use std::os::raw::{c_int, c_void};
 
-use super::options::flatten;
 use super::driver_io;
+use super::options::flatten;
 use crate::gate::decode::decode;
 use crate::gate::encode::{Encoder, Side};
 use crate::gate::level::Level;
@@ -347,4 +347,3 @@ const METHODS: &[Entry] = &[
 
 const METAMETHODS: &[Entry] =
     &[(c"__gc", function(collect)), (c"__close", function(collect)), (c"__tostring", function(tostring))];
-

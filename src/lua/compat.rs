@@ -12,21 +12,6 @@ use mlua::ffi::*;
 /// The code in a chunk is text: what to hand to `lua_load`'s mode.
 pub const TEXT: &std::ffi::CStr = c"t";
 
-/// Name of the Lua that this library is built for.
-pub const RUNTIME: &str = if cfg!(feature = "luajit") {
-    "LuaJIT 2.1"
-} else if cfg!(feature = "lua51") {
-    "Lua 5.1"
-} else if cfg!(feature = "lua52") {
-    "Lua 5.2"
-} else if cfg!(feature = "lua53") {
-    "Lua 5.3"
-} else if cfg!(feature = "lua54") {
-    "Lua 5.4"
-} else {
-    "Lua 5.5"
-};
-
 /// LuaJIT: hooks belong to the whole state, and compiled code never sees them.
 pub const JIT: bool = cfg!(feature = "luajit");
 /// Lua 5.1 and LuaJIT: no `__gc` on tables, functions have environments, no `lua_rawlen`.
@@ -34,7 +19,6 @@ pub const V51: bool = cfg!(any(feature = "lua51", feature = "luajit"));
 pub const V52: bool = cfg!(feature = "lua52");
 /// Whether numbers come as integers, too.
 pub const INTEGERS: bool = cfg!(any(feature = "lua53", feature = "lua54", feature = "lua55"));
-pub const V53: bool = cfg!(feature = "lua53");
 /// Lua 5.4 and later: to-be-closed variables, `coroutine.close`.
 pub const CLOSING: bool = cfg!(any(feature = "lua54", feature = "lua55"));
 
@@ -44,7 +28,7 @@ mod gaps {
 
     /// Sheltered: runs `f` with the light userdata `ud` as its one argument; on failure the error object is on the stack.
     pub unsafe fn protected(state: *mut lua_State, f: lua_CFunction, ud: *mut c_void) -> c_int {
-        unsafe { lua_cpcall(state, f, ud) }
+        lua_cpcall(state, f, ud)
     }
 
     #[cfg(feature = "lua51")]
@@ -54,16 +38,13 @@ mod gaps {
 
     /// `lua_resume`; gives status and number of results.
     pub unsafe fn resume(co: *mut lua_State, from: *mut lua_State, args: c_int) -> (c_int, c_int) {
-        unsafe {
-            // Stock auxresume does this, so that nested coroutines share one count of C levels.
-            #[cfg(feature = "lua51")]
-            lua_setlevel(from, co);
-            let mut results = 0;
-            let status = lua_resume(co, from, args, &mut results);
-            (status, results)
-        }
+        // Stock auxresume does this, so that nested coroutines share one count of C levels.
+        #[cfg(feature = "lua51")]
+        lua_setlevel(from, co);
+        let mut results = 0;
+        let status = lua_resume(co, from, args, &mut results);
+        (status, results)
     }
-
 }
 
 #[cfg(not(any(feature = "lua51", feature = "luajit")))]
@@ -72,26 +53,22 @@ mod gaps {
 
     /// Sheltered: runs `f` with the light userdata `ud` as its one argument; on failure the error object is on the stack.
     pub unsafe fn protected(state: *mut lua_State, f: lua_CFunction, ud: *mut c_void) -> c_int {
-        unsafe {
-            if lua_checkstack(state, 4) == 0 {
-                // What is left always holds one more value.
-                lua_pushnil(state);
-                return LUA_ERRMEM;
-            }
-            // Neither allocates: a light C function and a light userdata.
-            lua_pushcfunction(state, f);
-            lua_pushlightuserdata(state, ud);
-            lua_pcall(state, 1, 0, 0)
+        if lua_checkstack(state, 4) == 0 {
+            // What is left always holds one more value.
+            lua_pushnil(state);
+            return LUA_ERRMEM;
         }
+        // Neither allocates: a light C function and a light userdata.
+        lua_pushcfunction(state, f);
+        lua_pushlightuserdata(state, ud);
+        lua_pcall(state, 1, 0, 0)
     }
 
     /// `lua_resume`; gives status and number of results.
     pub unsafe fn resume(co: *mut lua_State, from: *mut lua_State, args: c_int) -> (c_int, c_int) {
-        unsafe {
-            let mut results = 0;
-            let status = lua_resume(co, from, args, &mut results);
-            (status, results)
-        }
+        let mut results = 0;
+        let status = lua_resume(co, from, args, &mut results);
+        (status, results)
     }
 }
 
@@ -119,74 +96,64 @@ pub const NO_MEMORY: &str = "not enough memory";
 
 /// Whether a value is an integer that can't be told from the number's looks: never in Lua 5.1 and 5.2.
 pub unsafe fn is_integer(state: *mut lua_State, index: c_int) -> bool {
-    unsafe { INTEGERS && lua_type(state, index) == LUA_TNUMBER && lua_isinteger(state, index) != 0 }
+    INTEGERS && lua_type(state, index) == LUA_TNUMBER && lua_isinteger(state, index) != 0
 }
 
 /// Compiles text; bytecode is refused in every version, with the words of Lua 5.2 and later.
 pub unsafe fn load_text(state: *mut lua_State, code: *const u8, len: usize, name: *const c_char) -> c_int {
-    unsafe {
-        if V51 && len > 0 && !code.is_null() && *code == 0x1b {
-            lua_pushstring(state, c"attempt to load a binary chunk (mode is 't')".as_ptr());
-            return LUA_ERRSYNTAX;
-        }
-        luaL_loadbufferx(state, code as *const c_char, len, name, TEXT.as_ptr())
+    if V51 && len > 0 && !code.is_null() && *code == 0x1b {
+        lua_pushstring(state, c"attempt to load a binary chunk (mode is 't')".as_ptr());
+        return LUA_ERRSYNTAX;
     }
+    luaL_loadbufferx(state, code as *const c_char, len, name, TEXT.as_ptr())
 }
 
 /// A full userdata with one user value.
 pub unsafe fn new_userdata(state: *mut lua_State, size: usize) -> *mut c_void {
-    unsafe {
-        #[cfg(any(feature = "lua54", feature = "lua55"))]
-        return lua_newuserdatauv(state, size, 1);
-        #[cfg(not(any(feature = "lua54", feature = "lua55")))]
-        lua_newuserdata(state, size)
-    }
+    #[cfg(any(feature = "lua54", feature = "lua55"))]
+    return lua_newuserdatauv(state, size, 1);
+    #[cfg(not(any(feature = "lua54", feature = "lua55")))]
+    lua_newuserdata(state, size)
 }
 
 /// Sets the user value to the table on top of the stack and pops it.
 pub unsafe fn set_user_table(state: *mut lua_State, index: c_int) {
-    unsafe {
-        #[cfg(any(feature = "lua54", feature = "lua55"))]
-        lua_setiuservalue(state, index, 1);
-        #[cfg(not(any(feature = "lua54", feature = "lua55")))]
-        lua_setuservalue(state, index);
-    }
+    #[cfg(any(feature = "lua54", feature = "lua55"))]
+    lua_setiuservalue(state, index, 1);
+    #[cfg(not(any(feature = "lua54", feature = "lua55")))]
+    lua_setuservalue(state, index);
 }
 
 /// Pushes the user value that [`set_user_table`] has set.
 pub unsafe fn push_user_table(state: *mut lua_State, index: c_int) {
-    unsafe {
-        #[cfg(any(feature = "lua54", feature = "lua55"))]
-        lua_getiuservalue(state, index, 1);
-        #[cfg(not(any(feature = "lua54", feature = "lua55")))]
-        lua_getuservalue(state, index);
-    }
+    #[cfg(any(feature = "lua54", feature = "lua55"))]
+    lua_getiuservalue(state, index, 1);
+    #[cfg(not(any(feature = "lua54", feature = "lua55")))]
+    lua_getuservalue(state, index);
 }
 
 /// Pushes the number, as an integer where this Lua has integers.
 pub unsafe fn push_integer(state: *mut lua_State, n: i64) {
-    unsafe {
-        #[cfg(any(feature = "lua53", feature = "lua54", feature = "lua55"))]
-        lua_pushinteger(state, n);
-        #[cfg(not(any(feature = "lua53", feature = "lua54", feature = "lua55")))]
-        lua_pushnumber(state, n as lua_Number);
-    }
+    #[cfg(any(feature = "lua53", feature = "lua54", feature = "lua55"))]
+    lua_pushinteger(state, n);
+    #[cfg(not(any(feature = "lua53", feature = "lua54", feature = "lua55")))]
+    lua_pushnumber(state, n as lua_Number);
 }
 
 /// The integer at `index`, where [`is_integer`] holds.
 pub unsafe fn to_integer(state: *mut lua_State, index: c_int) -> i64 {
-    unsafe { lua_tointegerx(state, index, ptr::null_mut()) as i64 }
+    lua_tointegerx(state, index, ptr::null_mut()) as i64
 }
 
 /// `lua_resetthread`: closes a coroutine's pending variables; false and an error object on its stack if one of them failed.
 #[cfg(feature = "lua54")]
 pub unsafe fn close_thread(co: *mut lua_State, _from: *mut lua_State) -> bool {
-    unsafe { lua_resetthread(co) == LUA_OK }
+    lua_resetthread(co) == LUA_OK
 }
 
 #[cfg(feature = "lua55")]
 pub unsafe fn close_thread(co: *mut lua_State, from: *mut lua_State) -> bool {
-    unsafe { lua_closethread(co, from) == LUA_OK }
+    lua_closethread(co, from) == LUA_OK
 }
 
 /// No such function before Lua 5.4.
@@ -197,14 +164,12 @@ pub unsafe fn close_thread(_co: *mut lua_State, _from: *mut lua_State) -> bool {
 
 /// After a soft stop: whether the collector, which may have been in the middle of a finalizer, still works; starts it if need be.
 pub unsafe fn collector_survives(state: *mut lua_State) -> bool {
-    unsafe {
-        // 5.4 refuses every option while a finalizer runs, and one that was left runs for ever.
-        if lua_gc(state, LUA_GCCOUNT, 0) < 0 {
-            return false;
-        }
-        lua_gc(state, LUA_GCRESTART, 0);
-        true
+    // 5.4 refuses every option while a finalizer runs, and one that was left runs for ever.
+    if lua_gc(state, LUA_GCCOUNT, 0) < 0 {
+        return false;
     }
+    lua_gc(state, LUA_GCRESTART, 0);
+    true
 }
 
 /// Whether a count hook fires in a chunk of Lua that is run for the purpose.
@@ -270,12 +235,14 @@ const OTHERS: &[(&std::ffi::CStr, lua_CFunction)] = &[(c"bit", luaopen_bit)];
 #[cfg(feature = "lua51")]
 const OTHERS: &[(&std::ffi::CStr, lua_CFunction)] = &[];
 #[cfg(feature = "lua52")]
-const OTHERS: &[(&std::ffi::CStr, lua_CFunction)] = &[(c"coroutine", luaopen_coroutine), (c"bit32", luaopen_bit32)];
+const OTHERS: &[(&std::ffi::CStr, lua_CFunction)] =
+    &[(c"coroutine", luaopen_coroutine), (c"bit32", luaopen_bit32)];
 #[cfg(feature = "lua53")]
 const OTHERS: &[(&std::ffi::CStr, lua_CFunction)] =
     &[(c"coroutine", luaopen_coroutine), (c"utf8", luaopen_utf8), (c"bit32", luaopen_bit32)];
 #[cfg(any(feature = "lua54", feature = "lua55"))]
-const OTHERS: &[(&std::ffi::CStr, lua_CFunction)] = &[(c"coroutine", luaopen_coroutine), (c"utf8", luaopen_utf8)];
+const OTHERS: &[(&std::ffi::CStr, lua_CFunction)] =
+    &[(c"coroutine", luaopen_coroutine), (c"utf8", luaopen_utf8)];
 
 /// Turns the text on top into the number that it is, or into nil.
 pub unsafe fn text_to_number(state: *mut lua_State) {

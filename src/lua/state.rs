@@ -30,6 +30,14 @@ pub enum Kind {
     Other,
 }
 
+/// Calls the C API.
+macro_rules! api {
+    ($($call:tt)*) => {{
+        // SAFETY: the state is live and this thread's, and the caller keeps the rules of indices and room: see `super`.
+        unsafe { $($call)* }
+    }};
+}
+
 /// A Lua thread.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct State(*mut lua_State);
@@ -56,55 +64,55 @@ impl State {
     // ---- the stack
 
     pub fn top(self) -> c_int {
-        unsafe { lua_gettop(self.0) }
+        api! { lua_gettop(self.0) }
     }
 
     pub fn set_top(self, n: c_int) {
-        unsafe { lua_settop(self.0, n) }
+        api! { lua_settop(self.0, n) }
     }
 
     pub fn pop(self, n: c_int) {
-        unsafe { lua_settop(self.0, -n - 1) }
+        api! { lua_settop(self.0, -n - 1) }
     }
 
     pub fn absolute(self, index: c_int) -> c_int {
-        unsafe { lua_absindex(self.0, index) }
+        api! { lua_absindex(self.0, index) }
     }
 
     pub fn copy(self, index: c_int) {
-        unsafe { lua_pushvalue(self.0, index) }
+        api! { lua_pushvalue(self.0, index) }
     }
 
     pub fn insert(self, index: c_int) {
-        unsafe { lua_insert(self.0, index) }
+        api! { lua_insert(self.0, index) }
     }
 
     pub fn replace(self, index: c_int) {
-        unsafe { lua_replace(self.0, index) }
+        api! { lua_replace(self.0, index) }
     }
 
     pub fn remove(self, index: c_int) {
-        unsafe { lua_remove(self.0, index) }
+        api! { lua_remove(self.0, index) }
     }
 
     /// Room for `n` more values; false where the stack can't grow.
     pub fn has_room(self, n: c_int) -> bool {
-        unsafe { lua_checkstack(self.0, n) != 0 }
+        api! { lua_checkstack(self.0, n) != 0 }
     }
 
     /// Room for `n` more values, or an error.
     pub fn check_stack(self, n: c_int, what: &CStr) {
-        unsafe { luaL_checkstack(self.0, n, what.as_ptr()) }
+        api! { luaL_checkstack(self.0, n, what.as_ptr()) }
     }
 
     pub fn move_to(self, to: State, n: c_int) {
-        unsafe { lua_xmove(self.0, to.0, n) }
+        api! { lua_xmove(self.0, to.0, n) }
     }
 
     // ---- looking at values (nothing here raises or allocates)
 
     pub fn kind(self, index: c_int) -> Kind {
-        match unsafe { lua_type(self.0, index) } {
+        match api! { lua_type(self.0, index) } {
             LUA_TNONE => Kind::None,
             LUA_TNIL => Kind::Nil,
             LUA_TBOOLEAN => Kind::Boolean,
@@ -128,26 +136,26 @@ impl State {
     }
 
     pub fn truth(self, index: c_int) -> bool {
-        unsafe { lua_toboolean(self.0, index) != 0 }
+        api! { lua_toboolean(self.0, index) != 0 }
     }
 
     pub fn is_integer(self, index: c_int) -> bool {
-        unsafe { compat::is_integer(self.0, index) }
+        api! { compat::is_integer(self.0, index) }
     }
 
     pub fn integer(self, index: c_int) -> i64 {
-        unsafe { compat::to_integer(self.0, index) }
+        api! { compat::to_integer(self.0, index) }
     }
 
     /// The number at `index`, or 0 where there is none.
     pub fn number(self, index: c_int) -> f64 {
-        unsafe { lua_tonumber(self.0, index) }
+        api! { lua_tonumber(self.0, index) }
     }
 
     /// The number at `index`, with strings that look like one converted.
     pub fn as_number(self, index: c_int) -> Option<f64> {
         let mut is = 0;
-        let n = unsafe { lua_tonumberx(self.0, index, &mut is) };
+        let n = api! { lua_tonumberx(self.0, index, &mut is) };
         (is != 0).then_some(n)
     }
 
@@ -157,7 +165,7 @@ impl State {
             return None;
         }
         let mut len = 0;
-        unsafe {
+        api! {
             let s = lua_tolstring(self.0, index, &mut len) as *const u8;
             (!s.is_null()).then(|| std::slice::from_raw_parts(s, len))
         }
@@ -168,7 +176,7 @@ impl State {
         if self.kind(index) != Kind::String {
             return c"";
         }
-        unsafe {
+        api! {
             let s = lua_tolstring(self.0, index, ptr::null_mut());
             if s.is_null() {
                 c""
@@ -179,39 +187,39 @@ impl State {
     }
 
     pub fn push_type_name(self, index: c_int) {
-        unsafe {
+        api! {
             lua_pushstring(self.0, self.type_name(index));
         }
     }
 
     pub fn pointer(self, index: c_int) -> usize {
-        unsafe { lua_topointer(self.0, index) as usize }
+        api! { lua_topointer(self.0, index) as usize }
     }
 
     pub fn userdata(self, index: c_int) -> *mut c_void {
-        unsafe { lua_touserdata(self.0, index) }
+        api! { lua_touserdata(self.0, index) }
     }
 
     pub fn thread(self, index: c_int) -> Option<State> {
-        let co = unsafe { lua_tothread(self.0, index) };
+        let co = api! { lua_tothread(self.0, index) };
         (!co.is_null()).then_some(State(co))
     }
 
     /// Turns the number at `index` into its text, as `tostring` writes it; leaves a string as it is.
     pub fn to_text(self, index: c_int) {
-        unsafe {
+        api! {
             lua_tolstring(self.0, index, ptr::null_mut());
         }
     }
 
     /// Turns the text on top into the number that it is, or into nil.
     pub fn text_to_number(self) {
-        unsafe { compat::text_to_number(self.0) }
+        api! { compat::text_to_number(self.0) }
     }
 
     /// Pops a value into an upvalue of the function at `index`.
     pub fn set_upvalue(self, index: c_int, n: c_int) {
-        unsafe {
+        api! {
             if lua_setupvalue(self.0, index, n).is_null() {
                 self.pop(1);
             }
@@ -225,61 +233,61 @@ impl State {
 
     /// Opens the libraries that reach nothing outside the state.
     pub fn open_pure_libraries(self) {
-        unsafe { compat::open_pure_libraries(self.0) }
+        api! { compat::open_pure_libraries(self.0) }
     }
 
     /// Opens the package library and pushes its table.
     pub fn open_package_library(self) {
-        unsafe {
+        api! {
             luaL_requiref(self.0, c"package".as_ptr(), luaopen_package, 1);
         }
     }
 
     pub fn is_c_function(self, index: c_int) -> bool {
-        unsafe { lua_iscfunction(self.0, index) != 0 }
+        api! { lua_iscfunction(self.0, index) != 0 }
     }
 
     pub fn c_function(self, index: c_int) -> Option<lua_CFunction> {
-        unsafe { lua_tocfunction(self.0, index) }
+        api! { lua_tocfunction(self.0, index) }
     }
 
     /// Pushes an upvalue of the function at `index`; false (and nothing pushed) where it has none.
     pub fn push_upvalue_of(self, index: c_int, n: c_int) -> bool {
-        unsafe { !lua_getupvalue(self.0, index, n).is_null() }
+        api! { !lua_getupvalue(self.0, index, n).is_null() }
     }
 
     pub fn raw_len(self, index: c_int) -> usize {
-        unsafe { lua_rawlen(self.0, index) }
+        api! { lua_rawlen(self.0, index) }
     }
 
     pub fn raw_equal(self, a: c_int, b: c_int) -> bool {
-        unsafe { lua_rawequal(self.0, a, b) != 0 }
+        api! { lua_rawequal(self.0, a, b) != 0 }
     }
 
     pub fn type_name(self, index: c_int) -> *const std::os::raw::c_char {
-        unsafe { lua_typename(self.0, lua_type(self.0, index)) }
+        api! { lua_typename(self.0, lua_type(self.0, index)) }
     }
 
     // ---- pushing
 
     pub fn push_nil(self) {
-        unsafe { lua_pushnil(self.0) }
+        api! { lua_pushnil(self.0) }
     }
 
     pub fn push_bool(self, b: bool) {
-        unsafe { lua_pushboolean(self.0, b as c_int) }
+        api! { lua_pushboolean(self.0, b as c_int) }
     }
 
     pub fn push_number(self, n: f64) {
-        unsafe { lua_pushnumber(self.0, n) }
+        api! { lua_pushnumber(self.0, n) }
     }
 
     pub fn push_integer(self, n: i64) {
-        unsafe { compat::push_integer(self.0, n) }
+        api! { compat::push_integer(self.0, n) }
     }
 
     pub fn push_bytes(self, s: &[u8]) {
-        unsafe {
+        api! {
             lua_pushlstring(self.0, s.as_ptr() as *const _, s.len());
         }
     }
@@ -289,76 +297,76 @@ impl State {
     }
 
     pub fn push_light(self, p: *mut c_void) {
-        unsafe { lua_pushlightuserdata(self.0, p) }
+        api! { lua_pushlightuserdata(self.0, p) }
     }
 
     pub fn push_function(self, f: lua_CFunction) {
-        unsafe { lua_pushcfunction(self.0, f) }
+        api! { lua_pushcfunction(self.0, f) }
     }
 
     pub fn push_closure(self, f: lua_CFunction, upvalues: c_int) {
-        unsafe { lua_pushcclosure(self.0, f, upvalues) }
+        api! { lua_pushcclosure(self.0, f, upvalues) }
     }
 
     pub fn push_globals(self) {
-        unsafe {
+        api! {
             lua_pushglobaltable(self.0);
         }
     }
 
     /// Pushes this thread; true if it is the state's main one.
     pub fn push_thread(self) -> bool {
-        unsafe { lua_pushthread(self.0) != 0 }
+        api! { lua_pushthread(self.0) != 0 }
     }
 
     pub fn new_table(self) {
-        unsafe { lua_createtable(self.0, 0, 0) }
+        api! { lua_createtable(self.0, 0, 0) }
     }
 
     pub fn new_table_sized(self, array: c_int, hash: c_int) {
-        unsafe { lua_createtable(self.0, array, hash) }
+        api! { lua_createtable(self.0, array, hash) }
     }
 
     pub fn new_thread(self) -> State {
-        State(unsafe { lua_newthread(self.0) })
+        State(api! { lua_newthread(self.0) })
     }
 
     pub fn new_userdata(self, size: usize) -> *mut c_void {
-        unsafe { compat::new_userdata(self.0, size) }
+        api! { compat::new_userdata(self.0, size) }
     }
 
     pub fn set_user_table(self, index: c_int) {
-        unsafe { compat::set_user_table(self.0, index) }
+        api! { compat::set_user_table(self.0, index) }
     }
 
     pub fn push_user_table(self, index: c_int) {
-        unsafe { compat::push_user_table(self.0, index) }
+        api! { compat::push_user_table(self.0, index) }
     }
 
     pub fn concat(self, n: c_int) {
-        unsafe { lua_concat(self.0, n) }
+        api! { lua_concat(self.0, n) }
     }
 
     // ---- tables, without metamethods
 
     pub fn raw_get(self, index: c_int) {
-        unsafe {
+        api! {
             lua_rawget(self.0, index);
         }
     }
 
     pub fn raw_set(self, index: c_int) {
-        unsafe { lua_rawset(self.0, index) }
+        api! { lua_rawset(self.0, index) }
     }
 
     pub fn raw_geti(self, index: c_int, n: i64) {
-        unsafe {
+        api! {
             lua_rawgeti(self.0, index, n as lua_Integer);
         }
     }
 
     pub fn raw_seti(self, index: c_int, n: i64) {
-        unsafe { lua_rawseti(self.0, index, n as lua_Integer) }
+        api! { lua_rawseti(self.0, index, n as lua_Integer) }
     }
 
     /// Pushes `t[name]` of the table at `index`.
@@ -391,22 +399,22 @@ impl State {
 
     /// Pops a key, pushes the next pair; false at the end.
     pub fn next(self, index: c_int) -> bool {
-        unsafe { lua_next(self.0, index) != 0 }
+        api! { lua_next(self.0, index) != 0 }
     }
 
     pub fn metatable(self, index: c_int) -> bool {
-        unsafe { lua_getmetatable(self.0, index) != 0 }
+        api! { lua_getmetatable(self.0, index) != 0 }
     }
 
     pub fn set_metatable(self, index: c_int) {
-        unsafe {
+        api! {
             lua_setmetatable(self.0, index);
         }
     }
 
     /// Pushes the metafield and gives true, or pushes nothing.
     pub fn metafield(self, index: c_int, name: &CStr) -> bool {
-        unsafe { luaL_getmetafield(self.0, index, name.as_ptr()) != LUA_TNIL }
+        api! { luaL_getmetafield(self.0, index, name.as_ptr()) != LUA_TNIL }
     }
 
     /// Sets each function in the table on top of the stack.
@@ -420,17 +428,13 @@ impl State {
     // ---- with metamethods
 
     pub fn get_table(self, index: c_int) {
-        unsafe {
+        api! {
             lua_gettable(self.0, index);
         }
     }
 
-    pub fn set_table(self, index: c_int) {
-        unsafe { lua_settable(self.0, index) }
-    }
-
     pub fn get_field(self, index: c_int, name: &CStr) {
-        unsafe {
+        api! {
             lua_getfield(self.0, index, name.as_ptr());
         }
     }
@@ -438,27 +442,27 @@ impl State {
     // ---- calling
 
     pub fn call(self, args: c_int, results: c_int) {
-        unsafe { lua_call(self.0, args, results) }
+        api! { lua_call(self.0, args, results) }
     }
 
     /// True if the call went well; else the error object is on the stack.
     pub fn pcall(self, args: c_int, results: c_int, handler: c_int) -> bool {
-        unsafe { lua_pcall(self.0, args, results, handler) == LUA_OK }
+        api! { lua_pcall(self.0, args, results, handler) == LUA_OK }
     }
 
     /// Sheltered: runs bare code with the light userdata `data` as its argument; false and the error object on the stack if it raised.
     pub fn protected(self, f: lua_CFunction, data: *mut c_void) -> bool {
-        unsafe { compat::protected(self.0, f, data) == LUA_OK }
+        api! { compat::protected(self.0, f, data) == LUA_OK }
     }
 
     /// Compiles text; false and a message on the stack if that fails.
     pub fn load_text(self, code: &[u8], name: &CStr) -> bool {
-        unsafe { compat::load_text(self.0, code.as_ptr(), code.len(), name.as_ptr()) == LUA_OK }
+        api! { compat::load_text(self.0, code.as_ptr(), code.len(), name.as_ptr()) == LUA_OK }
     }
 
     /// Starts or goes on with a coroutine: `Ok(n)` results on its stack and whether it has yielded, or `Err` with an error object there.
     pub fn resume(self, co: State, args: c_int) -> Result<(c_int, bool), ()> {
-        match unsafe { compat::resume(co.0, self.0, args) } {
+        match api! { compat::resume(co.0, self.0, args) } {
             (LUA_OK, n) => Ok((n, false)),
             (LUA_YIELD, n) => Ok((n, true)),
             _ => Err(()),
@@ -466,26 +470,26 @@ impl State {
     }
 
     pub fn status(self) -> c_int {
-        unsafe { lua_status(self.0) }
+        api! { lua_status(self.0) }
     }
 
     /// Whether the thread has an activation record: it runs, or it has called another.
     pub fn has_calls(self) -> bool {
-        unsafe {
+        api! {
             let mut ar: lua_Debug = std::mem::zeroed();
             lua_getstack(self.0, 0, &mut ar) != 0
         }
     }
 
     pub fn close_thread(self, from: State) -> bool {
-        unsafe { compat::close_thread(self.0, from.0) }
+        api! { compat::close_thread(self.0, from.0) }
     }
 
     // ---- errors
 
     /// Raises the value on top of the stack.
     pub fn error(self) -> ! {
-        unsafe {
+        api! {
             lua_error(self.0);
         }
         #[allow(unreachable_code)]
@@ -494,7 +498,7 @@ impl State {
 
     /// Pushes the position `level` calls up: `source:line: ` or nothing.
     pub fn push_where(self, level: c_int) {
-        unsafe { luaL_where(self.0, level) }
+        api! { luaL_where(self.0, level) }
     }
 
     /// Raises the message with the caller's position in front.
@@ -507,7 +511,7 @@ impl State {
 
     /// Raises `bad argument #arg to 'f' (message)`.
     pub fn arg_error(self, arg: c_int, message: &CStr) -> ! {
-        unsafe {
+        api! {
             luaL_argerror(self.0, arg, message.as_ptr());
         }
         #[allow(unreachable_code)]
@@ -516,7 +520,7 @@ impl State {
 
     /// Raises `bad argument #arg to 'f' (message)` with the string on top of the stack.
     pub fn arg_error_top(self, arg: c_int) -> ! {
-        unsafe {
+        api! {
             luaL_argerror(self.0, arg, lua_tolstring(self.0, -1, ptr::null_mut()));
         }
         #[allow(unreachable_code)]
@@ -525,7 +529,7 @@ impl State {
 
     /// Raises `bad argument #arg to 'f' (expected expected, got type)`.
     pub fn type_error(self, arg: c_int, expected: &CStr) -> ! {
-        unsafe {
+        api! {
             let got = if self.kind(arg) == Kind::None { c"no value".as_ptr() } else { self.type_name(arg) };
             lua_pushfstring(self.0, c"%s expected, got %s".as_ptr(), expected.as_ptr(), got);
         }
@@ -534,7 +538,7 @@ impl State {
 
     /// A string argument; a number is converted in place, as the stock library does.
     pub fn check_bytes<'a>(self, arg: c_int) -> &'a [u8] {
-        unsafe {
+        api! {
             let mut len = 0;
             let s = luaL_checklstring(self.0, arg, &mut len);
             std::slice::from_raw_parts(s as *const u8, len)
@@ -547,11 +551,11 @@ impl State {
     }
 
     pub fn check_number(self, arg: c_int) -> f64 {
-        unsafe { luaL_checknumber(self.0, arg) }
+        api! { luaL_checknumber(self.0, arg) }
     }
 
     pub fn check_integer(self, arg: c_int) -> i64 {
-        unsafe { luaL_checkinteger(self.0, arg) as i64 }
+        api! { luaL_checkinteger(self.0, arg) as i64 }
     }
 
     pub fn opt_integer(self, arg: c_int, default: i64) -> i64 {
@@ -563,50 +567,43 @@ impl State {
     }
 
     pub fn check_any(self, arg: c_int) {
-        unsafe { luaL_checkany(self.0, arg) }
+        api! { luaL_checkany(self.0, arg) }
     }
 
     pub fn check_table(self, arg: c_int) {
-        unsafe { luaL_checktype(self.0, arg, LUA_TTABLE) }
+        api! { luaL_checktype(self.0, arg, LUA_TTABLE) }
     }
 
     pub fn check_function(self, arg: c_int) {
-        unsafe { luaL_checktype(self.0, arg, LUA_TFUNCTION) }
+        api! { luaL_checktype(self.0, arg, LUA_TFUNCTION) }
     }
 
     // ---- the rest
 
     /// Takes the string on top and pushes it with the traceback of `of` from `level` on.
     pub fn append_traceback(self, of: State, level: c_int) {
-        unsafe { traceback::append(self.0, of.0, level) }
+        api! { traceback::append(self.0, of.0, level) }
     }
 
     pub fn stop_collector(self) {
-        unsafe {
+        api! {
             lua_gc(self.0, LUA_GCSTOP, 0);
         }
     }
 
     pub fn restart_collector(self) {
-        unsafe {
+        api! {
             lua_gc(self.0, LUA_GCRESTART, 0);
         }
     }
 
     pub fn collector_survives(self) -> bool {
-        unsafe { compat::collector_survives(self.0) }
+        api! { compat::collector_survives(self.0) }
     }
 
     /// Whether count hooks still fire (LuaJIT keeps one flag for the whole state that turns them off in finalizers).
     pub fn hooks_survive(self) -> bool {
-        unsafe { compat::hooks_survive(self.0) }
-    }
-
-    /// What `lua_newstate` was given, if it was the allocator `f`.
-    pub fn allocator_data(self, f: *const c_void) -> Option<*mut c_void> {
-        let mut data = ptr::null_mut();
-        let now = unsafe { lua_getallocf(self.0, &mut data) };
-        ptr::eq(now as *const c_void, f).then_some(data)
+        api! { compat::hooks_survive(self.0) }
     }
 }
 

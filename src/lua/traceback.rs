@@ -16,23 +16,21 @@ const BOTTOM: c_int = if cfg!(any(feature = "lua51", feature = "luajit")) { 10 }
 
 /// The number of levels on a thread's stack.
 unsafe fn count_levels(of: *mut lua_State) -> c_int {
-    unsafe {
-        let mut ar: lua_Debug = mem::zeroed();
-        let (mut low, mut high) = (1, 1);
-        while lua_getstack(of, high, &mut ar) != 0 {
-            low = high;
-            high *= 2;
-        }
-        while low < high {
-            let middle = (low + high) / 2;
-            if lua_getstack(of, middle, &mut ar) != 0 {
-                low = middle + 1;
-            } else {
-                high = middle;
-            }
-        }
-        high - 1
+    let mut ar: lua_Debug = mem::zeroed();
+    let (mut low, mut high) = (1, 1);
+    while lua_getstack(of, high, &mut ar) != 0 {
+        low = high;
+        high *= 2;
     }
+    while low < high {
+        let middle = (low + high) / 2;
+        if lua_getstack(of, middle, &mut ar) != 0 {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    high - 1
 }
 
 /// Pushes on `state` the traceback of `of` from `level` on, after whatever string is on top (which it takes).
@@ -40,49 +38,45 @@ unsafe fn count_levels(of: *mut lua_State) -> c_int {
 /// # Safety
 /// Bare; a string is on top of `state`.
 pub unsafe fn append(state: *mut lua_State, of: *mut lua_State, level: c_int) {
-    unsafe {
-        let mut ar: lua_Debug = mem::zeroed();
-        let mut level = level.max(0);
-        let last = count_levels(of);
-        let skip_from = if last - level > TOP + BOTTOM { level + TOP } else { c_int::MAX };
-        luaL_checkstack(state, 12, c"traceback".as_ptr());
-        lua_pushstring(state, c"\nstack traceback:".as_ptr());
-        lua_concat(state, 2);
-        while lua_getstack(of, level, &mut ar) != 0 {
-            if level == skip_from {
-                lua_pushstring(state, c"\n\t...".as_ptr());
-                lua_concat(state, 2);
-                level = last - BOTTOM + 1;
-                continue;
-            }
-            level += 1;
-            lua_getinfo(of, c"Slnt".as_ptr(), &mut ar);
-            push_line(state, &ar);
+    let mut ar: lua_Debug = mem::zeroed();
+    let mut level = level.max(0);
+    let last = count_levels(of);
+    let skip_from = if last - level > TOP + BOTTOM { level + TOP } else { c_int::MAX };
+    luaL_checkstack(state, 12, c"traceback".as_ptr());
+    lua_pushstring(state, c"\nstack traceback:".as_ptr());
+    lua_concat(state, 2);
+    while lua_getstack(of, level, &mut ar) != 0 {
+        if level == skip_from {
+            lua_pushstring(state, c"\n\t...".as_ptr());
             lua_concat(state, 2);
+            level = last - BOTTOM + 1;
+            continue;
         }
+        level += 1;
+        lua_getinfo(of, c"Slnt".as_ptr(), &mut ar);
+        push_line(state, &ar);
+        lua_concat(state, 2);
     }
 }
 
 unsafe fn push_line(state: *mut lua_State, ar: &lua_Debug) {
-    unsafe {
-        let source = ar.short_src.as_ptr();
-        if ar.currentline > 0 {
-            lua_pushfstring(state, c"\n\t%s:%d: in ".as_ptr(), source, ar.currentline);
-        } else {
-            lua_pushfstring(state, c"\n\t%s: in ".as_ptr(), source);
-        }
-        let what = if ar.what.is_null() { 0 } else { *ar.what as u8 };
-        if !ar.name.is_null() && !ar.namewhat.is_null() && *ar.namewhat != 0 {
-            lua_pushfstring(state, c"%s '%s'".as_ptr(), function_kind(ar), ar.name);
-        } else if what == b'm' {
-            lua_pushstring(state, c"main chunk".as_ptr());
-        } else if what == b'C' || what == b't' {
-            lua_pushstring(state, c"?".as_ptr());
-        } else {
-            lua_pushfstring(state, c"function <%s:%d>".as_ptr(), source, ar.linedefined);
-        }
-        lua_concat(state, 2);
+    let source = ar.short_src.as_ptr();
+    if ar.currentline > 0 {
+        lua_pushfstring(state, c"\n\t%s:%d: in ".as_ptr(), source, ar.currentline);
+    } else {
+        lua_pushfstring(state, c"\n\t%s: in ".as_ptr(), source);
     }
+    let what = if ar.what.is_null() { 0 } else { *ar.what as u8 };
+    if !ar.name.is_null() && !ar.namewhat.is_null() && *ar.namewhat != 0 {
+        lua_pushfstring(state, c"%s '%s'".as_ptr(), function_kind(ar), ar.name);
+    } else if what == b'm' {
+        lua_pushstring(state, c"main chunk".as_ptr());
+    } else if what == b'C' || what == b't' {
+        lua_pushstring(state, c"?".as_ptr());
+    } else {
+        lua_pushfstring(state, c"function <%s:%d>".as_ptr(), source, ar.linedefined);
+    }
+    lua_concat(state, 2);
 }
 
 /// `function`, or with 5.2 and later what kind of name it was found by.

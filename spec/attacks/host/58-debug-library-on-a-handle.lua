@@ -86,25 +86,41 @@ collectgarbage()
 for name, value in pairs(kept) do mt[name] = value end
 host.equal(whole:dostring("return 1"), 1, "with the metatable restored")
 
--- user values, environments, upvalues and the registry's entries of our functions
-local box = sandbox.new()
-box:set("cb", function() return 7 end)
-box:stdin(sandbox.newstream(function() return "line\n" end))
+-- user values and environments: of a handle, then of its methods
+local function still_answers(swap)
+  local box = sandbox.new()
+  box:set("cb", function() return 7 end)
+  box:stdin(sandbox.newstream(function() return "line\n" end))
+  box:env(function(name) return name end)
+  local f = box:load("return cb()")
+  swap(box)
+  for _, code in ipairs { "return cb()", "return io.read()", "return os.getenv('X')", "return function() end", "return 1" } do
+    local done, message = pcall(box.dostring, box, code)
+    assert(done or type(message) == "string", code)
+  end
+  for _, use in ipairs { f, function() box:set("g", print) end, function() return box:get("cb") end, function() return box:stdin() end,
+    function() return box:env() end, function() box:stdin(nil) end } do
+    local done, message = pcall(use)
+    assert(done or type(message) == "string")
+  end
+  box:close()
+  for _ = 1, 2 do collectgarbage() end
+end
 if debug.setuservalue then
-  for _, v in ipairs { {}, print, "x" } do pcall(debug.setuservalue, box, v) end
-  pcall(debug.setuservalue, box, nil)
-  for n = 2, 4 do pcall(debug.setuservalue, box, {}, n) end
+  for _, v in ipairs { {}, print, "x", 5, false } do
+    still_answers(function(box) pcall(debug.setuservalue, box, v or nil) end)
+    still_answers(function(box) pcall(debug.setuservalue, box, { { v }, v }) end)
+    for n = 2, 4 do still_answers(function(box) pcall(debug.setuservalue, box, v, n) end) end
+  end
 end
 if debug.setfenv then
-  pcall(debug.setfenv, box, {})
-  for _, name in ipairs(methods) do pcall(debug.setfenv, box[name], {}) end
+  still_answers(function(box) debug.setfenv(box, {}) end)
+  still_answers(function(box) debug.setfenv(box, _G) end)
+  still_answers(function(box) debug.setfenv(box, { { 1 }, 2, print }) end)
+  still_answers(function(box)
+    for _, name in ipairs(methods) do pcall(debug.setfenv, box[name], {}) end
+  end)
 end
-for _, code in ipairs { "return cb()", "return io.read()", "return 1" } do
-  local done, message = pcall(box.dostring, box, code)
-  assert(done or type(message) == "string", code)
-end
-box:close()
-for _ = 1, 4 do collectgarbage() end
 
 -- the registry: every entry that a host could reach by debug.getregistry, whose names are ours, is taken away
 local again = sandbox.new()

@@ -114,8 +114,9 @@ function host.vm() return status "VmSize" end -- KB
 function host.threads() return status "Threads" end
 function host.maps() return select(2, host.read("/proc/self/maps"):gsub("\n", "")) end
 
+-- a moment later, when popen has closed the other end of its own pipe
 function host.fds()
-  local pipe = io.popen("ls /proc/$PPID/fd | wc -l")
+  local pipe = io.popen("sleep 0.05; ls /proc/$PPID/fd | wc -l")
   local n = tonumber(pipe:read("*l"))
   pipe:close()
   return n

@@ -85,17 +85,25 @@ impl Beat {
     }
 
     /// Sets the deadlines and starts to watch them. `cpu` is on the thread's CPU clock, `cpu_from` and `wall` on the monotonic one.
-    pub fn arm(&self, cpu: u64, cpu_from: u64, wall: u64) {
+    /// Gives a number by which [`Beat::is_armed`] knows it again; 0 where there is nothing to watch.
+    pub fn arm(&self, cpu: u64, cpu_from: u64, wall: u64) -> u64 {
         if cpu == NEVER && wall == NEVER {
-            return;
+            return 0;
         }
         self.cpu.store(cpu, Relaxed);
         self.cpu_from.store(cpu_from, Relaxed);
         self.wall.store(wall, Relaxed);
         self.stage.store(0, Relaxed);
         self.why.store(0, Relaxed);
-        self.armed.store(SEQUENCE.fetch_add(1, Relaxed), SeqCst);
+        let number = SEQUENCE.fetch_add(1, Relaxed);
+        self.armed.store(number, SeqCst);
         watchdog::wake();
+        number
+    }
+
+    /// Whether what [`Beat::arm`] gave `number` for is still watched.
+    pub fn is_armed(&self, number: u64) -> bool {
+        self.armed.load(Relaxed) == number
     }
 
     /// Stops watching; says why the watchdog had already asked for a stop, if it had. No signal of ours arrives after this.
@@ -121,10 +129,33 @@ impl Beat {
         }
         self.stage.load(Acquire)
     }
+}
 
-    pub fn why(&self) -> u8 {
-        self.why.load(Relaxed)
+thread_local! {
+    /// CPU time of the host's own code inside a box's request, ns.
+    static OUTSIDE: Cell<u64> = const { Cell::new(0) };
+}
+
+/// Runs the host's own code in the middle of a box's request: its CPU time is not the box's, and no deadline is watched meanwhile.
+pub fn outside<R>(f: impl FnOnce() -> R) -> R {
+    let beat = TICKET.try_with(|ticket| ticket.beat.get()).unwrap_or(ptr::null());
+    // SAFETY: beats are leaked, see the module's text.
+    match unsafe { beat.as_ref() } {
+        Some(beat) if beat.armed.load(Relaxed) != 0 => {
+            beat.disarm();
+            let before = OUTSIDE.replace(0);
+            let began = thread_cpu_ns();
+            let result = f();
+            OUTSIDE.set(before.saturating_add(thread_cpu_ns().saturating_sub(began)));
+            result
+        }
+        _ => f(),
     }
+}
+
+/// What [`outside`] has added up since the last time, ns.
+pub fn take_outside() -> u64 {
+    OUTSIDE.replace(0)
 }
 
 /// Takes a beat for the calling thread and gives it an alternate signal stack; undone when the thread ends.

@@ -8,6 +8,8 @@
 //! Handlers touch seats and beats (never freed) and the interrupted context only; they take no lock and allocate nothing.
 //! `lua_sethook` is documented as callable from a signal handler; it is called on the very thread that runs the state.
 #![allow(unsafe_code)]
+// Registers are found by constants of the C library, which fit the array they are for.
+#![allow(clippy::indexing_slicing)]
 
 use std::mem;
 use std::os::raw::{c_int, c_void};
@@ -16,8 +18,8 @@ use std::sync::atomic::{AtomicI32, AtomicUsize, Ordering::*};
 
 use mlua::ffi::{lua_sethook, LUA_MASKCOUNT};
 
-use crate::engine::seat::{Seat, STAGE_HARD, STAGE_SOFT};
 use crate::engine::luajit;
+use crate::engine::seat::{Seat, STAGE_HARD, STAGE_SOFT};
 use crate::engine::stack;
 use crate::engine::switch::{stop_hook, Cause, Finish};
 use crate::engine::zone::{ZONE_ALLOC, ZONE_VM};
@@ -280,7 +282,8 @@ unsafe fn forward(signal: c_int, info: *mut libc::siginfo_t, context: *mut c_voi
     // SAFETY: what was installed before us is called as the kernel would have called it.
     unsafe {
         let Some(index) = FAULTS.iter().position(|&s| s == signal) else { return };
-        let Some(old) = BEFORE.get(index).and_then(|e| (e.load(SeqCst) as *const libc::sigaction).as_ref()) else {
+        let Some(old) = BEFORE.get(index).and_then(|e| (e.load(SeqCst) as *const libc::sigaction).as_ref())
+        else {
             return;
         };
         match old.sa_sigaction {

@@ -30,7 +30,9 @@ static ASLEEP: AtomicU32 = AtomicU32::new(0);
 pub fn wake() {
     if ASLEEP.load(SeqCst) != 0 && ASLEEP.swap(0, SeqCst) != 0 {
         // SAFETY: the futex word is a static.
-        unsafe { libc::syscall(libc::SYS_futex, ASLEEP.as_ptr(), libc::FUTEX_WAKE | libc::FUTEX_PRIVATE_FLAG, 1) };
+        unsafe {
+            libc::syscall(libc::SYS_futex, ASLEEP.as_ptr(), libc::FUTEX_WAKE | libc::FUTEX_PRIVATE_FLAG, 1)
+        };
     }
 }
 
@@ -94,7 +96,13 @@ extern "C" fn watch(_: *mut libc::c_void) -> *mut libc::c_void {
                     // SAFETY: the futex word is a static; no time-out.
                     unsafe {
                         let operation = libc::FUTEX_WAIT | libc::FUTEX_PRIVATE_FLAG;
-                        libc::syscall(libc::SYS_futex, ASLEEP.as_ptr(), operation, 1, ptr::null::<libc::timespec>())
+                        libc::syscall(
+                            libc::SYS_futex,
+                            ASLEEP.as_ptr(),
+                            operation,
+                            1,
+                            ptr::null::<libc::timespec>(),
+                        )
                     };
                 }
                 ASLEEP.store(0, SeqCst);
@@ -133,7 +141,8 @@ fn look() -> Option<u64> {
 fn check(beat: &Beat, armed: u64, now: u64) -> u64 {
     match beat.stage.load(Relaxed) {
         0 => {
-            let (cpu, from, wall) = (beat.cpu.load(Relaxed), beat.cpu_from.load(Relaxed), beat.wall.load(Relaxed));
+            let (cpu, from, wall) =
+                (beat.cpu.load(Relaxed), beat.cpu_from.load(Relaxed), beat.wall.load(Relaxed));
             let why = if now >= wall {
                 WHY_WALL
             } else if cpu != NEVER && now >= from {

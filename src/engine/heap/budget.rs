@@ -112,6 +112,7 @@ impl Budget {
     }
 
     /// The nearest node, this one included, that would refuse `n` more bytes.
+    #[cfg(test)]
     pub fn first_full(&self, n: usize) -> Option<&Budget> {
         self.chain().find(|b| n > b.room())
     }

@@ -75,30 +75,36 @@ impl Heap {
     }
 
     /// Whether the heap is as its interpreter left it, and not as a crash did.
+    #[cfg(any(test, feature = "luajit"))]
     pub fn is_trusted(&self) -> bool {
         self.trusted
     }
 
     /// Whether an address lies in this heap's slot.
+    #[cfg(any(test, feature = "luajit"))]
     pub fn contains(&self, addr: usize) -> bool {
         addr.wrapping_sub(self.header as usize) < self.capacity()
     }
 
     /// Bytes in use, as charged to the budget.
+    #[cfg(test)]
     pub fn live(&self) -> usize {
         self.arena().sizes().0
     }
 
     /// Bytes of the slot that may have pages behind them.
+    #[cfg(test)]
     pub fn footprint(&self) -> usize {
         self.arena().sizes().1
     }
 
     /// How much of the slot was ever in use.
+    #[cfg(test)]
     pub fn high_water(&self) -> usize {
         self.arena().sizes().2
     }
 
+    #[cfg(test)]
     pub fn budget(&self) -> &Rc<Budget> {
         &self.budget
     }

@@ -94,7 +94,8 @@ impl Slot {
             return true;
         }
         // SAFETY: within the slot's own stride.
-        if !self.pooled || size > USABLE || !unsafe { reserve::open(self.base + self.size, size - self.size) } {
+        if !self.pooled || size > USABLE || !unsafe { reserve::open(self.base + self.size, size - self.size) }
+        {
             return false;
         }
         self.size = size;

@@ -84,7 +84,13 @@ pub unsafe fn push_guard_metatable(state: *mut lua_State) {
 ///
 /// # Safety
 /// A valid state with three free slots, and a fresh thread of it.
-pub unsafe fn lay_out(state: *mut lua_State, thread: *mut lua_State, guard: c_int, handle: c_int, running: c_int) {
+pub unsafe fn lay_out(
+    state: *mut lua_State,
+    thread: *mut lua_State,
+    guard: c_int,
+    handle: c_int,
+    running: c_int,
+) {
     // SAFETY: bare code over a valid state; a fresh thread has 20 free slots.
     unsafe {
         for slot in [READER, WRITER, CLEANER] {

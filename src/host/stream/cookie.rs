@@ -129,7 +129,12 @@ impl Cookie {
                 Has { reader: false, writer: true, .. } => c"w",
                 _ => c"r+",
             };
-            let functions = Functions { read: Some(on_read), write: Some(on_write), seek: Some(on_seek), close: Some(on_close) };
+            let functions = Functions {
+                read: Some(on_read),
+                write: Some(on_write),
+                seek: Some(on_seek),
+                close: Some(on_close),
+            };
             let file = fopencookie(cookie.cast(), mode.as_ptr(), functions);
             if !file.is_null() {
                 (*cookie).file = file;
@@ -322,7 +327,8 @@ fn fail(errno: c_int, result: ssize_t) -> ssize_t {
 
 /// What a handle shows while its stream is in a callback: all that reaches it is refused. Null and errno on failure.
 pub fn busy_file() -> *mut FILE {
-    let functions = Functions { read: Some(busy_read), write: Some(busy_write), seek: Some(busy_seek), close: None };
+    let functions =
+        Functions { read: Some(busy_read), write: Some(busy_write), seek: Some(busy_seek), close: None };
     // SAFETY: the functions use no cookie.
     unsafe {
         let file = fopencookie(ptr::null_mut(), c"r+".as_ptr(), functions);
@@ -362,4 +368,3 @@ unsafe extern "C" fn busy_write(_: *mut c_void, _: *const c_char, _: size_t) -> 
 unsafe extern "C" fn busy_seek(_: *mut c_void, _: *mut off64_t, _: c_int) -> c_int {
     fail(libc::EBUSY, -1) as c_int
 }
-

@@ -60,7 +60,10 @@ pub unsafe fn push(state: *mut lua_State, anchor: c_int, upvalue: c_int) -> *mut
     // SAFETY: bare code over a valid state.
     unsafe {
         if lua_iscfunction(state, upvalue) == 0 {
-            luaL_error(state, c"newstream needs the stock io.open, from before the module was loaded".as_ptr());
+            luaL_error(
+                state,
+                c"newstream needs the stock io.open, from before the module was loaded".as_ptr(),
+            );
         }
         // The root can be opened (for nothing) where there is no /dev.
         for name in [c"/dev/null", c"/"] {

@@ -62,4 +62,3 @@ pub unsafe fn to_close(cookie: *mut Cookie) -> Moment {
     unsafe { hook::abort_recording(cookie) };
     Moment::Now
 }
-

@@ -45,6 +45,8 @@ mod moment;
 mod newstream;
 mod numeral;
 pub mod stdio;
+#[cfg(test)]
+mod tests;
 
 pub use file_ref::{file_of, Closed, FileRef};
 pub use newstream::push_newstream;

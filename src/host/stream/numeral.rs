@@ -114,10 +114,11 @@ mod grammar {
         scanner.byte.unwrap_or(0).to_ascii_lowercase()
     }
 
-    /// Takes the letters of `word`, as far as they match; whether they all did.
+    /// Takes the letters of `word`; whether they all match. The first that doesn't is taken out of the file, too.
     fn word(scanner: &mut Scanner, word: &[u8]) -> Result<bool, Stop> {
         for letter in word {
             if lower(scanner) != *letter {
+                scanner.byte = None;
                 return Ok(false);
             }
             scanner.take()?;

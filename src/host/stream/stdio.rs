@@ -31,7 +31,9 @@ extern "C" {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ReadFormat {
     /// A line; with its end of line or without.
-    Line { keep: bool },
+    Line {
+        keep: bool,
+    },
     All,
     /// So many bytes; 0 asks whether the end has been reached.
     Count(usize),
@@ -212,16 +214,19 @@ pub unsafe fn read(file: *mut FILE, format: ReadFormat, max: usize, out: &mut Ve
 pub unsafe fn write(file: *mut FILE, data: &[u8]) -> Result<(), Errno> {
     lua_may_run(|| {
         // SAFETY: passed on.
-        let reaches_system = unsafe {
-            __flbf(file) != 0 || __fpending(file).saturating_add(data.len()) >= __fbufsize(file)
-        };
+        let reaches_system =
+            unsafe { __flbf(file) != 0 || __fpending(file).saturating_add(data.len()) >= __fbufsize(file) };
         // SAFETY: passed on.
         let write = || match unsafe { libc::fwrite(data.as_ptr().cast(), 1, data.len(), file) } {
             written if written == data.len() => Ok(()),
             _ => Err(Errno::last()),
         };
-        // SAFETY: passed on.
-        if reaches_system { unsafe { without_sigpipe(file, write) } } else { write() }
+        if reaches_system {
+            // SAFETY: passed on.
+            unsafe { without_sigpipe(file, write) }
+        } else {
+            write()
+        }
     })
 }
 
@@ -255,7 +260,9 @@ pub unsafe fn seek(file: *mut FILE, whence: c_int, offset: i64) -> Result<i64, E
 /// As [`read`].
 pub unsafe fn setvbuf(file: *mut FILE, mode: c_int, size: usize) -> Result<(), Errno> {
     // SAFETY: passed on.
-    lua_may_run(|| unsafe { without_sigpipe(file, || result(libc::setvbuf(file, ptr::null_mut(), mode, size))) })
+    lua_may_run(|| unsafe {
+        without_sigpipe(file, || result(libc::setvbuf(file, ptr::null_mut(), mode, size)))
+    })
 }
 
 fn result(status: c_int) -> Result<(), Errno> {
@@ -287,7 +294,9 @@ unsafe fn without_sigpipe<R>(file: *mut FILE, f: impl FnOnce() -> Result<R, Errn
         libc::sigemptyset(before.as_mut_ptr());
         libc::pthread_sigmask(libc::SIG_BLOCK, signals.as_ptr(), before.as_mut_ptr());
         let outcome = f();
-        if matches!(outcome, Err(Errno(libc::EPIPE))) && libc::sigismember(pending.as_ptr(), libc::SIGPIPE) == 0 {
+        if matches!(outcome, Err(Errno(libc::EPIPE)))
+            && libc::sigismember(pending.as_ptr(), libc::SIGPIPE) == 0
+        {
             // Ours is the only one: taken off, before it is delivered.
             let none = libc::timespec { tv_sec: 0, tv_nsec: 0 };
             libc::sigtimedwait(signals.as_ptr(), ptr::null_mut(), &none);

@@ -16,7 +16,8 @@ use mlua::ffi::lua_type;
 const FRAMES: u32 = 64;
 
 extern "C" {
-    fn _Unwind_Backtrace(f: extern "C" fn(*mut c_void, *mut c_void) -> c_int, argument: *mut c_void) -> c_int;
+    fn _Unwind_Backtrace(f: extern "C" fn(*mut c_void, *mut c_void) -> c_int, argument: *mut c_void)
+        -> c_int;
     fn _Unwind_GetIP(context: *mut c_void) -> usize;
     fn _Unwind_FindEnclosingFunction(address: usize) -> usize;
 }
@@ -83,7 +84,8 @@ extern "C" fn look(context: *mut c_void, walk: *mut c_void) -> c_int {
         }
         if in_libc {
             let function = _Unwind_FindEnclosingFunction(address);
-            if function == libc::fflush as *const () as usize || function == libc::exit as *const () as usize {
+            if function == libc::fflush as *const () as usize || function == libc::exit as *const () as usize
+            {
                 walk.found = Caller::Flush;
             }
         }

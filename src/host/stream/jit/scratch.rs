@@ -42,7 +42,12 @@ pub struct Scratch {
 }
 
 impl Scratch {
-    pub const NEW: Scratch = Scratch { place: ptr::null_mut(), searched: false, spare: [EMPTY; LEVELS as usize], aside: Aside::NONE };
+    pub const NEW: Scratch = Scratch {
+        place: ptr::null_mut(),
+        searched: false,
+        spare: [EMPTY; LEVELS as usize],
+        aside: Aside::NONE,
+    };
 
     pub fn is_known(&self) -> bool {
         !self.place.is_null()

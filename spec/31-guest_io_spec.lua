@@ -29,15 +29,17 @@ local STARLESS = { "'l'", "'a'", "'n'", "'line'", "'all'", "'number'" }
 local stock_starless = helpers.version >= 53 or helpers.is_jit
 if stock_starless then
   for _, format in ipairs(STARLESS) do FORMATS[#FORMATS + 1] = format end
-  for _, format in ipairs(WRONG) do FORMATS[#FORMATS + 1] = format end
   FORMATS[#FORMATS + 1] = "'L'"
+end
+if helpers.version >= 53 then
+  for _, format in ipairs(WRONG) do FORMATS[#FORMATS + 1] = format end
 end
 -- Where numbers are read by C's fscanf, how much of a word that is none it eats is glibc's own affair.
 local by_scanf = helpers.version < 53
 local NUMERIC = { numbers = true, words = true, mixed = true, big = true, digits = true, empty = true, newlines = true }
 if by_scanf then INPUTS.words = "nan inf infinity 12" end
--- Lua 5.1 loses what follows a NUL in a line; a box doesn't.
-if helpers.version == 51 and not helpers.is_jit then INPUTS.nul = nil end
+-- Lua 5.1 and LuaJIT lose what follows a NUL in a line; a box doesn't.
+if helpers.version == 51 then INPUTS.nul = nil end
 local function comparable(name, formats)
   return NUMERIC[name] or not by_scanf or not formats:find("n'", 1, true)
 end

@@ -153,10 +153,11 @@ pub fn answer(realm: &Realm, asker: Option<&Rc<Core>>, request: Request, exchang
             }
             None => return closed(),
         },
-        Request::ReadFile => match asker {
-            None => files::read_source(sent(exchange), exchange),
+        Request::ReadFile { id } => match (asker, find(id)) {
+            (None, Some(core)) => files::read_source(sent(exchange), exchange, core.budget.headroom()),
+            (_, None) => return closed(),
             // Nothing of the file system is granted to a box.
-            Some(_) => files::refuse(sent(exchange), exchange),
+            (Some(_), _) => files::refuse(sent(exchange), exchange),
         },
         Request::Clock => {
             values(exchange, |w| w.float(asker.map_or(0.0, |core| core.spent.get().cpu_total as f64 / 1e9)))
@@ -182,7 +183,7 @@ pub fn answer(realm: &Realm, asker: Option<&Rc<Core>>, request: Request, exchang
 fn make(realm: &Realm, parent: Option<&Rc<Core>>, asked: &Asked) -> Result<Rc<Core>, String> {
     let no_memory = || crate::lua::compat::NO_MEMORY.to_owned();
     if let Some(parent) = parent {
-        if parent.depth_left == 0 {
+        if parent.depth_left() == 0 {
             let own = parent.limits.get().depth;
             let level = parent.chain().count() as u32;
             let limit = if level >= MAX_DEPTH { f64::from(MAX_DEPTH) } else { own };

@@ -60,7 +60,6 @@ pub struct Core {
     pub wall_deadline: Cell<u64>,
     /// When it began; 0 for none.
     pub call_began: Cell<u64>,
-    pub depth_left: u32,
     pub streams: [Cell<Bound>; 3],
     pub environment: Cell<bool>,
     pub exit: Cell<Option<i64>>,
@@ -123,9 +122,7 @@ impl Limits {
 impl Core {
     pub fn new(id: Id, parent: Option<Rc<Core>>, asked: &Asked, budget: Rc<Budget>, seed: [u64; 5]) -> Core {
         let mut limits = Limits::of(asked);
-        let room = parent.as_ref().map_or(MAX_DEPTH - 1, |p| p.depth_left.saturating_sub(1));
-        let depth_left = if limits.depth < f64::from(room) { limits.depth as u32 } else { room };
-        limits.depth = f64::from(depth_left);
+        limits.depth = limits.depth.min(f64::from(most_below(parent.as_deref())));
         let [secret, random @ ..] = seed;
         Core {
             id,
@@ -143,7 +140,6 @@ impl Core {
             spent: Cell::default(),
             wall_deadline: Cell::new(NEVER),
             call_began: Cell::new(0),
-            depth_left,
             streams: [const { Cell::new(Bound::Nothing) }; 3],
             environment: Cell::new(false),
             exit: Cell::new(None),
@@ -167,6 +163,12 @@ impl Core {
     /// The outermost box of the chain that can't go on.
     pub fn doomed(&self) -> Option<&Core> {
         self.chain().filter(|core| core.status.get() != Status::Ready).last()
+    }
+
+    /// How many levels of boxes there may be below this one, by its own limit and those of all above it.
+    pub fn depth_left(&self) -> u32 {
+        let left = |(above, core): (u32, &Core)| (core.limits.get().depth as u32).saturating_sub(above);
+        (0..).zip(self.chain()).map(left).min().unwrap_or(0)
     }
 
     /// CPU time that is left of the allowance, ns.
@@ -257,9 +259,7 @@ impl Core {
         let mut limits = self.limits.get();
         let mut spent = self.spent.get();
         if let Some(depth) = asked.get(Limit::Depth) {
-            if depth != limits.depth {
-                return Err("option 'depth': set when the box is made".to_owned());
-            }
+            limits.depth = depth.min(f64::from(most_below(self.parent.as_deref())));
         }
         if let Some(memory) = asked.get(Limit::Memory) {
             let size = super::limits::slot_size(memory);
@@ -364,6 +364,11 @@ impl Core {
     pub fn next_release_down(&self) -> Option<(u64, u64)> {
         self.releases_down.try_borrow_mut().ok()?.pop()
     }
+}
+
+/// How many levels there may be below a box of this parent, whatever is asked for.
+fn most_below(parent: Option<&Core>) -> u32 {
+    parent.map_or(MAX_DEPTH, Core::depth_left).saturating_sub(1)
 }
 
 /// A release that finds no memory is lost: the function then lives until the box is closed.

@@ -7,12 +7,9 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::OpenOptionsExt;
 
 use super::answer::{error, values};
-use super::exchange::Exchange;
+use super::exchange::{Exchange, NoMemory};
 use super::parcel::{Item, Reader};
 use super::request::Reply;
-
-/// No chunk is longer than this, bytes.
-const LONGEST: u64 = 1 << 31;
 
 /// Seconds since the epoch.
 pub fn now() -> i64 {
@@ -33,46 +30,52 @@ pub fn refuse(sent: Reader<'_>, exchange: *mut Exchange) -> Reply {
     error(exchange, &format!("cannot open {}: No such file or directory", String::from_utf8_lossy(&name)))
 }
 
-/// Reads the source in the file that the parcel names. Only a regular file: a FIFO or a device could keep the host waiting for ever.
-pub fn read_source(sent: Reader<'_>, exchange: *mut Exchange) -> Reply {
+/// Reads the source in the file that the parcel names, of at most `longest` bytes. Only a regular file: a FIFO or a device could
+/// keep the host waiting for ever.
+pub fn read_source(sent: Reader<'_>, exchange: *mut Exchange, longest: usize) -> Reply {
     let name = name(sent);
     let shown = String::from_utf8_lossy(&name).into_owned();
     if name.contains(&0) {
         return error(exchange, &format!("cannot open {shown}: the name has a zero byte"));
     }
-    match open(&name) {
-        Err(text) => error(exchange, &format!("cannot open {shown}: {text}")),
-        Ok(file) => {
-            let outcome = values(exchange, |w| {
-                w.string_with(|to, allowance| fill(file, to, allowance))
-                    .and_then(|read| read.map_err(|_| super::exchange::NoMemory))
-            });
-            match outcome {
-                Reply::Values => Reply::Values,
-                _ => error(exchange, &format!("cannot read {shown}")),
+    let file = match open(&name) {
+        Err((what, text)) => return error(exchange, &format!("cannot {what} {shown}: {text}")),
+        Ok(file) => file,
+    };
+    let mut refused = None;
+    let reply = values(exchange, |w| {
+        let filled = w.string_with(|to, allowance| fill(file, to, allowance.min(longest)))?;
+        filled.or_else(|text| match text {
+            Some(text) => {
+                refused = Some(text);
+                Ok(())
             }
-        }
+            None => Err(NoMemory),
+        })
+    });
+    match refused {
+        Some(text) => error(exchange, &format!("cannot read {shown}: {text}")),
+        None => reply,
     }
 }
 
-fn open(name: &[u8]) -> Result<File, String> {
+/// Opens a regular file; else what can't be done, and why.
+fn open(name: &[u8]) -> Result<File, (&'static str, String)> {
     let path = std::path::Path::new(std::ffi::OsStr::from_bytes(name));
-    let said = |e: std::io::Error| reason(&e);
+    let cannot_open = |e: std::io::Error| ("open", reason(&e));
     // Without O_NONBLOCK, opening a FIFO waits for its writer.
     let file = OpenOptions::new()
         .read(true)
         .custom_flags(libc::O_NONBLOCK | libc::O_CLOEXEC)
         .open(path)
-        .map_err(said)?;
-    let kind = file.metadata().map_err(said)?;
+        .map_err(cannot_open)?;
+    let kind = file.metadata().map_err(cannot_open)?;
     if kind.is_dir() {
-        return Err("Is a directory".to_owned());
+        // Stock opens a directory and fails to read it.
+        return Err(("read", reason(&std::io::Error::from_raw_os_error(libc::EISDIR))));
     }
     if !kind.is_file() {
-        return Err("not a regular file".to_owned());
-    }
-    if kind.len() > LONGEST {
-        return Err("File too large".to_owned());
+        return Err(("open", "not a regular file".to_owned()));
     }
     Ok(file)
 }
@@ -90,7 +93,8 @@ fn reason(e: &std::io::Error) -> String {
 }
 
 /// Appends the text of a chunk: a first line that begins with `#` is blanked out, as stock `loadfile` skips it.
-fn fill(mut file: File, to: &mut Vec<u8>, allowance: usize) -> Result<(), ()> {
+/// What is wrong, or `None` where there is no memory.
+fn fill(mut file: File, to: &mut Vec<u8>, allowance: usize) -> Result<(), Option<String>> {
     let start = to.len();
     let mut piece = [0_u8; 16 << 10];
     loop {
@@ -98,10 +102,10 @@ fn fill(mut file: File, to: &mut Vec<u8>, allowance: usize) -> Result<(), ()> {
             Ok(0) => break,
             Ok(n) => n,
             Err(e) if e.kind() == std::io::ErrorKind::Interrupted => continue,
-            Err(_) => return Err(()),
+            Err(e) => return Err(Some(reason(&e))),
         };
-        if to.len() - start + n > allowance.min(LONGEST as usize) || to.try_reserve(n).is_err() {
-            return Err(());
+        if to.len() - start + n > allowance || to.try_reserve(n).is_err() {
+            return Err(None);
         }
         to.extend_from_slice(piece.get(..n).unwrap_or_default());
     }
@@ -110,9 +114,7 @@ fn fill(mut file: File, to: &mut Vec<u8>, allowance: usize) -> Result<(), ()> {
 }
 
 fn skip_comment(to: &mut Vec<u8>, start: usize) {
-    if cfg!(not(any(feature = "lua51", feature = "luajit")))
-        && to.get(start..start + 3) == Some(b"\xEF\xBB\xBF")
-    {
+    if cfg!(not(any(feature = "lua51", feature = "luajit"))) && to.get(start..start + 3) == Some(b"\xEF\xBB\xBF") {
         to.drain(start..start + 3);
     }
     if to.get(start) == Some(&b'#') {

@@ -1,8 +1,8 @@
 //! Functions that cross: what one side has exported to the other, the proxies of what it has been given, and who lets go.
 //!
 //! Each side of a wall keeps a table for the other: a box for its owner in its registry, an owner for each box as the user value
-//! of the box's handle (so that cycles through both sides end with the handle). A proxy is a C closure over a small userdata;
-//! a weak table finds it again, so a function that is sent twice arrives as the same one, and one that is sent home becomes the
+//! of the box's handle (so that cycles through both sides are collected). A proxy is a C closure over a small userdata and, in an
+//! owner, the handle; a weak table finds it again, so a function that is sent twice arrives as the same one, and one that is sent home becomes the
 //! original. Exports are counted, since one may be sent again while the other side is already letting go of it.
 //!
 //! # Safety
@@ -16,7 +16,7 @@ use super::encode::{Encoder, Side};
 use super::level::Level;
 use super::parcel::tag;
 use super::request::{Entry, Id, Request};
-use crate::lua::{function, State};
+use crate::lua::{function, Kind, State};
 
 /// Fields of a link's table.
 pub mod field {
@@ -125,11 +125,8 @@ impl Link {
     pub fn push_table(self, s: State) -> bool {
         match self {
             Link::Owner => s.registry_get(owner_key()),
-            Link::Below(id) => {
-                s.registry_get(boxes_key());
-                s.push_number(id.0 as f64);
-                s.raw_get(-2);
-                s.remove(-2);
+            Link::Below(_) => {
+                self.push_handle(s);
                 if s.userdata(-1).is_null() {
                     s.pop(1);
                     return false;
@@ -138,11 +135,24 @@ impl Link {
                 s.remove(-2);
             }
         }
-        if s.kind(-1) != crate::lua::Kind::Table {
+        if s.kind(-1) != Kind::Table {
             s.pop(1);
             return false;
         }
         true
+    }
+
+    /// Pushes the handle of the box, or nil for the owner: what a proxy keeps alive.
+    fn push_handle(self, s: State) {
+        match self {
+            Link::Owner => s.push_nil(),
+            Link::Below(id) => {
+                s.registry_get(boxes_key());
+                s.push_number(id.0 as f64);
+                s.raw_get(-2);
+                s.remove(-2);
+            }
+        }
     }
 
     fn push_part(self, s: State, part: i64) {
@@ -151,6 +161,10 @@ impl Link {
         }
         s.raw_geti(-1, part);
         s.remove(-2);
+        // A host's `debug` library reaches the table that holds it.
+        if s.kind(-1) != Kind::Table {
+            s.raise(c"sandbox is closed");
+        }
     }
 
     /// How the function at `index` is sent: exported, or home.
@@ -189,10 +203,11 @@ impl Link {
         s.pop(1);
         s.push_number(number as f64);
         s.raw_seti(-2, field::LAST);
-        s.raw_geti(-1, field::BY_NUMBER);
+        s.pop(1);
+        self.push_part(s, field::BY_NUMBER);
         s.copy(index);
         s.raw_seti(-2, number as i64);
-        s.pop(2);
+        s.pop(1);
         s.copy(index);
         s.push_number(number as f64);
         s.raw_set(-3);
@@ -234,7 +249,9 @@ impl Link {
         unsafe { place.write(Proxy { link: self.number(), number, count: 1 }) };
         s.registry_get(proxy_key());
         s.set_metatable(-2);
-        s.push_closure(function(call), 1);
+        // The handle goes with it: a box lives as long as one of its functions is in use.
+        self.push_handle(s);
+        s.push_closure(function(call), 2);
         s.copy(-1);
         s.raw_seti(-3, number as i64);
         s.remove(-2);
@@ -245,21 +262,22 @@ impl Link {
         if !self.push_table(s) {
             return;
         }
-        s.raw_geti(-1, field::SENT);
+        s.pop(1);
+        self.push_part(s, field::SENT);
         s.raw_geti(-1, number as i64);
         let left = s.number(-1) - count as f64;
         s.pop(1);
         if left > 0.0 {
             s.push_number(left);
             s.raw_seti(-2, number as i64);
-            s.pop(2);
+            s.pop(1);
             return;
         }
         s.push_nil();
         s.raw_seti(-2, number as i64);
         s.pop(1);
-        s.raw_geti(-1, field::BY_FUNCTION);
-        s.raw_geti(-2, field::BY_NUMBER);
+        self.push_part(s, field::BY_FUNCTION);
+        self.push_part(s, field::BY_NUMBER);
         s.raw_geti(-1, number as i64);
         if !s.is_nil(-1) {
             s.push_nil();
@@ -269,7 +287,7 @@ impl Link {
         } else {
             s.pop(1);
         }
-        s.pop(3);
+        s.pop(2);
     }
 }
 
@@ -311,7 +329,8 @@ pub fn crossing(s: State, level: Level, link: Link, request: Request, first: c_i
     let exchange = level.take(s);
     let n = (s.top() - first + 1).max(0);
     Encoder::new(s, level, exchange, Side::Out, link).encode(first, n, first);
-    s.set_top(0);
+    // What stands before the arguments stays: the handle of the box, which may have no other reference.
+    s.set_top(first - 1);
     level.ask(s, request, exchange);
     let results = super::decode::decode(s, level, exchange, Side::Back, link);
     level.lower(height);

@@ -127,8 +127,8 @@ pub enum Request {
     Clock,
     /// Seconds since the epoch.
     Time,
-    /// Parcel of a file's name: the source in it.
-    ReadFile,
+    /// Parcel of a file's name: the source in it, for the box to run.
+    ReadFile { id: Id },
 }
 
 /// What a level binds to a stream of a box below it.

@@ -16,7 +16,7 @@ use crate::gate::link::{self, field, Link};
 use crate::gate::realm;
 use crate::gate::request::{Bound, Entry as Into, Id, Request, Stream};
 use crate::guest;
-use crate::lua::{function, Entry, Kind, State};
+use crate::lua::{compat, function, Entry, Kind, State};
 
 static KEY: u8 = 0;
 
@@ -139,7 +139,7 @@ fn dofile(s: State) -> c_int {
     let height = level.height();
     let exchange = level.take(s);
     Encoder::new(s, level, exchange, Side::Out, Link::Owner).encode(2, 1, 1);
-    level.ask(s, Request::ReadFile, exchange);
+    level.ask(s, Request::ReadFile { id }, exchange);
     decode(s, level, exchange, Side::Back, Link::Owner);
     level.lower(height);
     s.insert(2);
@@ -152,8 +152,7 @@ fn dofile(s: State) -> c_int {
 
 /// `box:load(code [, chunkname])`
 fn load(s: State) -> c_int {
-    let level = Level::of(s);
-    let id = check(s, level);
+    check(s, Level::of(s));
     s.check_bytes(2);
     if s.is_none_or_nil(3) {
         s.set_top(2);
@@ -162,6 +161,23 @@ fn load(s: State) -> c_int {
         s.check_bytes(3);
         s.set_top(3);
     }
+    s.push_function(function(load_in));
+    s.insert(1);
+    if s.pcall(3, State::ALL, 0) {
+        return s.top();
+    }
+    // As with any compiler: code that is too large is a message, too. A stop is raised.
+    if s.bytes(-1) != Some(compat::NO_MEMORY.as_bytes()) {
+        s.error();
+    }
+    s.push_nil();
+    s.insert(-2);
+    2
+}
+
+fn load_in(s: State) -> c_int {
+    let level = Level::of(s);
+    let id = check(s, level);
     enter(s, level, id, Into::Load)
 }
 
@@ -249,16 +265,24 @@ fn tostring(s: State) -> c_int {
     1
 }
 
+/// Pushes the handle's table, which a host's `debug` library reaches.
+fn push_own_table(s: State) {
+    s.push_user_table(1);
+    if s.kind(-1) != Kind::Table {
+        s.raise(c"sandbox is closed");
+    }
+}
+
 /// Keeps the value at 2 in the handle's table under `index`, or forgets what is there.
 fn keep(s: State, index: i64) {
-    s.push_user_table(1);
+    push_own_table(s);
     s.copy(2);
     s.raw_seti(-2, index);
     s.pop(1);
 }
 
 fn push_kept(s: State, index: i64) {
-    s.push_user_table(1);
+    push_own_table(s);
     s.raw_geti(-1, index);
     s.remove(-2);
 }

@@ -110,9 +110,9 @@ impl Task {
 
     /// Drops what is left of the run, without unwinding, and gives the stack back.
     pub fn abandon(mut self) {
-        if self.coroutine.started() && !self.coroutine.done() {
-            self.deep = true;
-            // SAFETY: see the module's text: nothing on that stack needs dropping.
+        if !self.coroutine.done() {
+            self.deep = self.coroutine.started();
+            // SAFETY: see the module's text: nothing on that stack needs dropping; nor does the closure of a run that has not begun.
             unsafe { self.coroutine.force_reset() };
         }
         self.finish();
@@ -121,7 +121,7 @@ impl Task {
     /// Gives the stack of a run that has ended back to the pool.
     pub fn finish(self) {
         let Task { coroutine, deep, .. } = self;
-        if coroutine.done() || !coroutine.started() {
+        if coroutine.done() {
             let mut stack = coroutine.into_stack();
             if deep {
                 stack.mark_deep();

@@ -183,7 +183,7 @@ describe("io in a box", function()
       "return io.stdin.read({})", "return io.stdin.read()",
       "return io.write({})", "return io.write(nil)", "return io.stdout:write(true)",
       "return io.stdin:seek('bogus')", "return io.stdin:seek('set', {})", "return io.stdin:setvbuf('bogus')",
-      "return io.stdin:lines('x')", "return io.output({})", "return io.stdin:nosuchmethod()",
+      "return io.stdin:lines('x')", "return io.stdin:nosuchmethod()",
     }
   end)
 

@@ -114,7 +114,9 @@ fn fill(mut file: File, to: &mut Vec<u8>, allowance: usize) -> Result<(), Option
 }
 
 fn skip_comment(to: &mut Vec<u8>, start: usize) {
-    if cfg!(not(any(feature = "lua51", feature = "luajit"))) && to.get(start..start + 3) == Some(b"\xEF\xBB\xBF") {
+    if cfg!(not(any(feature = "lua51", feature = "luajit")))
+        && to.get(start..start + 3) == Some(b"\xEF\xBB\xBF")
+    {
         to.drain(start..start + 3);
     }
     if to.get(start) == Some(&b'#') {

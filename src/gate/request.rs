@@ -45,6 +45,8 @@ pub enum StreamOp {
     Read(Format),
     /// The bytes are the parcel's one string.
     Write,
+    /// A write of a box below, passed on: it has been counted as this box's output already.
+    Forward,
     Flush,
     /// 0 set, 1 cur, 2 end.
     Seek {
@@ -128,7 +130,9 @@ pub enum Request {
     /// Seconds since the epoch.
     Time,
     /// Parcel of a file's name: the source in it, for the box to run.
-    ReadFile { id: Id },
+    ReadFile {
+        id: Id,
+    },
 }
 
 /// What a level binds to a stream of a box below it.

@@ -60,7 +60,7 @@ pub fn open(s: State) {
 pub fn write_standard(s: State, _stream: Stream) {
     s.registry_get(key(2));
     s.insert(-2);
-    let n = stream::write(s, -2);
+    let n = stream::write(s, -2, StreamOp::Write);
     s.pop(n + 2);
 }
 
@@ -91,10 +91,10 @@ pub fn operate(s: State, level: Level, op: StreamOp, exchange: *mut Exchange) ->
             StreamOp::Read(format) => stream::read(s, index, format),
             StreamOp::Flush => stream::flush(s, index),
             StreamOp::Seek { whence, offset } => stream::seek(s, index, whence, offset),
-            StreamOp::Write => {
+            StreamOp::Write | StreamOp::Forward => {
                 if let Some(Item::String(bytes)) = level.reader(exchange, Side::Out).item() {
                     s.push_bytes(bytes);
-                    stream::write(s, index)
+                    stream::write(s, index, StreamOp::Forward)
                 } else {
                     stream::push_failure(s, stream::BAD_FILE)
                 }
@@ -224,7 +224,7 @@ fn write_by(s: State, index: c_int, first: c_int, last: c_int) -> c_int {
             plain_text(s);
         }
         s.concat(last - first + 1);
-        let n = stream::write(s, index);
+        let n = stream::write(s, index, StreamOp::Write);
         if n != 1 {
             return n;
         }

@@ -124,12 +124,13 @@ fn ask(s: State, stream: Stream, op: StreamOp, payload: bool) -> c_int {
     n
 }
 
-/// Bare: writes the string on top of the stack to the handle at `index`. Pushes true, or a failure: how many values.
-pub fn write(s: State, index: c_int) -> c_int {
+/// Bare: writes the string on top of the stack to the handle at `index`; `op` is `Write` or `Forward`. Pushes true, or a failure: how
+/// many values.
+pub fn write(s: State, index: c_int, op: StreamOp) -> c_int {
     let index = s.absolute(index);
     let Some(handle) = at(s, index) else { return push_failure(s, BAD_FILE) };
     match handle.kind {
-        Behind::Standard(stream) => ask(s, stream, StreamOp::Write, true),
+        Behind::Standard(stream) => ask(s, stream, op, true),
         Behind::Functions => {
             let text = s.top();
             if s.bytes(text).is_some_and(<[u8]>::is_empty) {
@@ -185,7 +186,7 @@ pub fn read(s: State, index: c_int, format: Format) -> c_int {
     match handle.kind {
         Behind::Standard(stream) => {
             let n = ask(s, stream, StreamOp::Read(format), false);
-            if format == Format::Number && n == 1 {
+            if format == Format::Number && n == 1 && s.kind(-1) == Kind::String {
                 s.text_to_number();
             }
             n

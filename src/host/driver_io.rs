@@ -10,7 +10,7 @@ use crate::gate::answer::{exchange_of, values};
 use crate::gate::exchange::{Exchange, NoMemory};
 use crate::gate::parcel::Writer;
 use crate::gate::request::{Format, Reply, StreamOp};
-use crate::lua::State;
+use crate::lua::{compat, State};
 
 /// The address of the stock handle at `index`; `None` where it is none.
 pub fn host_file(s: State, index: std::os::raw::c_int) -> Option<Result<usize, Closed>> {
@@ -27,7 +27,7 @@ pub fn null(op: StreamOp, exchange: *mut Exchange) -> Reply {
         StreamOp::Read(Format::All) => w.string(b""),
         StreamOp::Read(_) => w.nil(),
         StreamOp::Seek { .. } => w.integer(0),
-        StreamOp::Write | StreamOp::Flush => w.boolean(true),
+        StreamOp::Write | StreamOp::Forward | StreamOp::Flush => w.boolean(true),
     })
 }
 
@@ -42,7 +42,7 @@ pub fn operate(address: usize, op: StreamOp, payload: &[u8], exchange: *mut Exch
     unsafe {
         match op {
             StreamOp::Read(format) => read(file, format, exchange),
-            StreamOp::Write => done(stdio::write(file, payload), exchange),
+            StreamOp::Write | StreamOp::Forward => done(stdio::write(file, payload), exchange),
             StreamOp::Flush => done(stdio::flush(file), exchange),
             StreamOp::Seek { whence, offset } => {
                 let whence = match whence {
@@ -85,6 +85,9 @@ unsafe fn read(file: *mut libc::FILE, format: Format, exchange: *mut Exchange) -
         Format::Number => ReadFormat::Number,
         Format::Count(n) => ReadFormat::Count(n),
     };
+    if format == Format::Number {
+        return read_number(file, exchange);
+    }
     values(exchange, |w| {
         let outcome = w.string_with(|to, allowance| {
             // SAFETY: as for this function.
@@ -99,5 +102,25 @@ unsafe fn read(file: *mut libc::FILE, format: Format, exchange: *mut Exchange) -
             Err(ReadResult::OutOfMemory) => Err(NoMemory),
             Err(_) => w.nil(),
         }
+    })
+}
+
+/// The number is sent as its text where Lua itself knows best what the text means (integers), else as `fscanf` would read it.
+///
+/// # Safety
+/// The file is open.
+unsafe fn read_number(file: *mut libc::FILE, exchange: *mut Exchange) -> Reply {
+    let mut text = Vec::new();
+    // SAFETY: as for this function. No numeral is longer.
+    let outcome = unsafe { stdio::read(file, ReadFormat::Number, 4096, &mut text) };
+    values(exchange, |w| match outcome {
+        ReadResult::Data if compat::INTEGERS => w.string(&text),
+        ReadResult::Data => match stdio::value(&text) {
+            Some(n) => w.float(n),
+            None => w.nil(),
+        },
+        ReadResult::Error(e) => failed(w, e),
+        ReadResult::OutOfMemory => Err(NoMemory),
+        ReadResult::End => w.nil(),
     })
 }

@@ -145,13 +145,6 @@ impl Cookie {
         }
     }
 
-    /// # Safety
-    /// `cookie` is open.
-    pub unsafe fn holds(cookie: *const Cookie) -> bool {
-        // SAFETY: see above.
-        unsafe { !(*cookie).held.is_empty() }
-    }
-
     /// Gives what is held to the writer; the error, if any, is kept for the next operation that can tell.
     ///
     /// # Safety

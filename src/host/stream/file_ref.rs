@@ -83,6 +83,7 @@ impl FileRef {
     }
 }
 
+#[cfg(test)]
 /// The `FILE` of the stock handle at `index`; none if it is something else. Raises nothing.
 ///
 /// # Safety

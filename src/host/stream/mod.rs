@@ -48,5 +48,7 @@ pub mod stdio;
 #[cfg(test)]
 mod tests;
 
-pub use file_ref::{file_of, Closed, FileRef};
+#[cfg(test)]
+use file_ref::file_of;
+pub use file_ref::{Closed, FileRef};
 pub use newstream::push_newstream;

@@ -30,7 +30,7 @@ pub fn lua_may_run<R>(f: impl FnOnce() -> R) -> R {
 
 /// Runs `f`, a call of Lua, in which nothing is known of who calls stdio.
 pub fn lua_runs<R>(f: impl FnOnce() -> R) -> R {
-    marked(false, f)
+    marked(false, || crate::engine::clock::outside(f))
 }
 
 fn marked<R>(mark: bool, f: impl FnOnce() -> R) -> R {

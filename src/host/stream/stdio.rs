@@ -254,17 +254,6 @@ pub unsafe fn seek(file: *mut FILE, whence: c_int, offset: i64) -> Result<i64, E
     })
 }
 
-/// `mode` is one of `libc::_IONBF`, `_IOLBF`, `_IOFBF`.
-///
-/// # Safety
-/// As [`read`].
-pub unsafe fn setvbuf(file: *mut FILE, mode: c_int, size: usize) -> Result<(), Errno> {
-    // SAFETY: passed on.
-    lua_may_run(|| unsafe {
-        without_sigpipe(file, || result(libc::setvbuf(file, ptr::null_mut(), mode, size)))
-    })
-}
-
 fn result(status: c_int) -> Result<(), Errno> {
     if status == 0 {
         Ok(())

@@ -94,7 +94,7 @@ pub fn take_seat(core: &Core, seat: &'static Seat, beat: &'static Beat) {
 }
 
 /// Where the registry keeps what a call starts with: pushing these allocates nothing, so it can be done outside a protected call.
-static KEYS: [u8; 5] = [1, 2, 3, 4, 5];
+static KEYS: [u8; 6] = [1, 2, 3, 4, 5, 6];
 
 fn key(index: usize) -> *const c_void {
     KEYS.as_ptr().wrapping_add(index) as *const c_void
@@ -105,6 +105,7 @@ const THREADS: usize = 1;
 const HANDLER: usize = 2;
 const ENTRY: usize = 3;
 const SEND_ERROR: usize = 4;
+const COLLECT: usize = 5;
 
 /// What runs on a box's stack.
 ///
@@ -158,6 +159,8 @@ fn open_entry(s: State) -> c_int {
         s.push_function(f);
         s.registry_set(key(index));
     }
+    s.push_function(function(collect));
+    s.registry_set(key(COLLECT));
     s.push_function(function(send_error));
     s.registry_set(key(SEND_ERROR));
     s.new_table();
@@ -200,6 +203,13 @@ fn call(seat: &'static Seat, run: &Run) -> Reply {
         Reply::Values
     } else {
         // handler, the error object
+        if compat::V51 && thread.bytes(-1) == Some(compat::NO_MEMORY.as_bytes()) {
+            // This Lua collects nothing when memory runs out: the next call would find the heap as full.
+            thread.registry_get(key(COLLECT));
+            if !thread.pcall(0, 0, 0) {
+                thread.pop(1);
+            }
+        }
         thread.registry_get(key(SEND_ERROR));
         thread.insert(-2);
         if thread.pcall(1, 0, 0) {
@@ -315,6 +325,11 @@ fn send_error(s: State) -> c_int {
     if let Some(run) = level.run() {
         Encoder::new(s, level, run.exchange, Side::Back, Link::Owner).named(c"error value").encode(1, 1, 1);
     }
+    0
+}
+
+fn collect(s: State) -> c_int {
+    s.collect();
     0
 }
 

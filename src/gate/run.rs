@@ -175,17 +175,17 @@ fn call(seat: &'static Seat, run: &Run) -> Reply {
     seat.current.store(main.as_ptr(), Relaxed);
     seat.base.set(main.as_ptr());
     while run.core.threads.get() < run.depth {
-        // No collection here: a finalizer would run on the main thread, which must not be left.
-        main.stop_collector();
-        main.registry_get(key(MAKE_THREAD));
-        main.push_number((run.core.threads.get() + 1) as f64);
-        let made = main.pcall(1, 0, 0);
-        main.set_top(0);
-        main.restart_collector();
+        let number = run.core.threads.get() + 1;
+        let mut made = add_thread(main, number);
+        if !made && compat::V51 {
+            // No emergency collections here. Its finalizers run without hooks, so a stop among them is a hard one.
+            protect_collect(main);
+            made = add_thread(main, number);
+        }
         if !made {
             return Reply::NoMemory;
         }
-        run.core.threads.set(run.core.threads.get() + 1);
+        run.core.threads.set(number);
     }
     main.registry_get(key(THREADS));
     main.raw_geti(-1, run.depth as i64);
@@ -205,10 +205,7 @@ fn call(seat: &'static Seat, run: &Run) -> Reply {
         // handler, the error object
         if compat::V51 && thread.bytes(-1) == Some(compat::NO_MEMORY.as_bytes()) {
             // This Lua collects nothing when memory runs out: the next call would find the heap as full.
-            thread.registry_get(key(COLLECT));
-            if !thread.pcall(0, 0, 0) {
-                thread.pop(1);
-            }
+            protect_collect(thread);
         }
         thread.registry_get(key(SEND_ERROR));
         thread.insert(-2);
@@ -220,6 +217,26 @@ fn call(seat: &'static Seat, run: &Run) -> Reply {
     };
     thread.set_top(0);
     reply
+}
+
+/// Makes one more thread for calls; false where there is no memory for it.
+fn add_thread(main: State, number: usize) -> bool {
+    // No collection here: a finalizer would run on the main thread, which must not be left.
+    main.stop_collector();
+    main.registry_get(key(MAKE_THREAD));
+    main.push_number(number as f64);
+    let made = main.pcall(1, 0, 0);
+    main.set_top(0);
+    main.restart_collector();
+    made
+}
+
+/// A full collection; what finalizers raise is forgotten.
+fn protect_collect(s: State) {
+    s.registry_get(key(COLLECT));
+    if !s.pcall(0, 0, 0) {
+        s.pop(1);
+    }
 }
 
 /// Makes the thread of the number given.

@@ -135,6 +135,15 @@ describe("peers", function()
       assert.equal(3, box:dostring("collectgarbage() return 1 + 2"))
     end)
 
+    helpers.it_unless(helpers.no_soft_stop, "is stopped at the brim of its memory and goes on", function()
+      local box = box_with { memory = 4 * helpers.MiB, cpu = 0.05 }
+      helpers.assert_cpu_stop(box, 0.05, "kept = 7 "
+        .. "pcall(function() local t = {} while true do t = {t, ('x'):rep(100)} end end) while true do end")
+      helpers.assert_stopped(box, "cpu", "softly")
+      box:limits { cpu = 1 }
+      assert.equal(7, box:dostring("collectgarbage() return kept"))
+    end)
+
     it("runs out of memory while a value is copied in, and while one is copied out", function()
       local box = box_with { memory = 2 * helpers.MiB }
       local list = {}

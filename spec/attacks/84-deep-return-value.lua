@@ -9,7 +9,16 @@ for i = 1, 200000 do deep = { deep } end
 local ring = {}
 ring.self = ring
 ring[ring] = ring
+local twig, comb = {}, {}
+local node = comb
+for i = 1, 5000 do
+  node.root, node.twig, node.n = comb, twig, i
+  -- through keys as well as values
+  local inner = {}
+  node[i % 2 == 0 and "next" or inner] = inner
+  node = inner
+end
 local function spin() while true do end end
 print "HELD"
 return deep, ring, setmetatable({}, { __pairs = spin, __len = spin, __index = spin, __newindex = spin, __metatable = spin }),
-  0 / 0, ("r"):rep(1000000)
+  0 / 0, ("r"):rep(1000000), comb

@@ -18,6 +18,18 @@ checks["84-deep-return-value"] = function(_, results, harness)
   harness.check(type(results[4]) == "table" and getmetatable(results[4]) == nil, "a metatable came across")
   harness.check(results[5] ~= results[5], "NaN came as " .. tostring(results[5]))
   harness.check(results[6] == ("r"):rep(1000000), "the long string is another")
+  local comb, n = results[7], 0
+  local node, twig = comb, comb.twig
+  while node.n do
+    n = n + 1
+    harness.check(node.root == comb and node.twig == twig and node.n == n, "level " .. n .. " of the comb is broken")
+    local inner = node.next
+    for k in pairs(node) do
+      if type(k) == "table" then inner = node[k] == k and k or {} end
+    end
+    node = inner
+  end
+  harness.check(n == 5000, "the comb came " .. n .. " levels deep")
 end
 
 checks["85-globals-trap"] = function(box, _, harness)

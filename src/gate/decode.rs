@@ -15,7 +15,7 @@ const VALUE: u8 = 1;
 
 /// Pushes the values of a parcel; how many. Raises where there is no room for them.
 pub fn decode(s: State, level: Level, exchange: *mut Exchange, side: Side, link: Link) -> c_int {
-    let mut reader = level.reader(exchange, side);
+    let reader = level.reader(exchange, side);
     let count = reader.count as c_int;
     if count < 0 || !s.has_room(count.saturating_add(10)) {
         s.raise(c"too many values to cross (stack overflow)");
@@ -27,88 +27,135 @@ pub fn decode(s: State, level: Level, exchange: *mut Exchange, side: Side, link:
     } else {
         0
     };
-    let mut tables = 0_i64;
+    let mut decoder = Decoder { state: s, level, exchange, link, reader, list, tables: 0, later: 0 };
     for _ in 0..count {
-        value(s, level, exchange, &mut reader, link, list, &mut tables);
+        decoder.value();
     }
+    decoder.rest();
     if list != 0 {
         s.remove(list);
     }
     count
 }
 
-/// Pushes one value, however deep.
-fn value(
-    s: State,
+/// Bare code, so `Copy`.
+#[derive(Clone, Copy)]
+struct Decoder {
+    state: State,
     level: Level,
     exchange: *mut Exchange,
-    reader: &mut Reader<'_>,
     link: Link,
+    reader: Reader<'static>,
+    /// Where on the stack the tables lie by number, and after those the ones whose pairs come later; 0 if nowhere.
     list: c_int,
-    tables: &mut i64,
-) {
-    let mut depth = 0_usize;
-    level.with_exchange(exchange, |e| e.phases.clear());
-    loop {
-        let Some(item) = reader.item() else { s.raise(c"broken parcel") };
-        match item {
-            Item::Nil => s.push_nil(),
-            Item::Boolean(b) => s.push_bool(b),
-            Item::Integer(n) => s.push_integer(n),
-            Item::Float(n) => s.push_number(n),
-            Item::String(bytes) => s.push_bytes(bytes),
-            Item::Again(n) => {
-                if list == 0 {
-                    s.raise(c"broken parcel");
-                }
-                s.raw_geti(list, i64::from(n) + 1);
+    tables: i64,
+    later: i64,
+}
+
+impl Decoder {
+    /// Pushes one value, however deep.
+    fn value(&mut self) {
+        self.level.with_exchange(self.exchange, |e| e.phases.clear());
+        self.walk(0);
+    }
+
+    /// Fills the tables whose pairs come after the values.
+    fn rest(&mut self) {
+        let total = i64::from(self.reader.tables);
+        let mut filled = 0;
+        while filled < self.later {
+            filled += 1;
+            self.state.raw_geti(self.list, total + filled);
+            self.level.with_exchange(self.exchange, |e| e.phases.clear());
+            self.note_phase();
+            self.walk(1);
+            self.state.pop(1);
+        }
+    }
+
+    /// Pushes a new table with the next number.
+    fn begin(&mut self) {
+        let s = self.state;
+        if !s.has_room(10) {
+            s.raise(c"tables nested too deep");
+        }
+        s.new_table();
+        self.tables += 1;
+        if self.list != 0 {
+            s.copy(-1);
+            s.raw_seti(self.list, self.tables);
+        }
+    }
+
+    fn note_phase(&self) {
+        let noted = self.level.with_exchange(self.exchange, |e| {
+            let room = e.phases.try_reserve(1).is_ok();
+            if room {
+                e.phases.push(KEY);
             }
-            Item::Export(n) => link.receive_export(s, n),
-            Item::Home(n) => link.receive_home(s, n),
-            Item::Begin => {
-                if !s.has_room(10) {
-                    s.raise(c"tables nested too deep");
-                }
-                s.new_table();
-                *tables += 1;
-                if list != 0 {
-                    s.copy(-1);
-                    s.raw_seti(list, *tables);
-                }
-                let noted = level.with_exchange(exchange, |e| {
-                    let room = e.phases.try_reserve(1).is_ok();
-                    if room {
-                        e.phases.push(KEY);
+            room
+        });
+        if !noted {
+            self.state.push_cstr(c"not enough memory");
+            self.state.error();
+        }
+    }
+
+    /// Reads up to the end of one value, with `depth` tables around what comes next.
+    fn walk(&mut self, mut depth: usize) {
+        let (s, level, exchange) = (self.state, self.level, self.exchange);
+        loop {
+            let Some(item) = self.reader.item() else { s.raise(c"broken parcel") };
+            match item {
+                Item::Nil => s.push_nil(),
+                Item::Boolean(b) => s.push_bool(b),
+                Item::Integer(n) => s.push_integer(n),
+                Item::Float(n) => s.push_number(n),
+                Item::String(bytes) => s.push_bytes(bytes),
+                Item::Again(n) => {
+                    if self.list == 0 {
+                        s.raise(c"broken parcel");
                     }
-                    room
-                });
-                if !noted {
-                    s.push_cstr(c"not enough memory");
-                    s.error();
+                    s.raw_geti(self.list, i64::from(n) + 1);
                 }
-                depth += 1;
-                continue;
+                Item::Export(n) => self.link.receive_export(s, n),
+                Item::Home(n) => self.link.receive_home(s, n),
+                Item::Later => {
+                    if self.list == 0 {
+                        s.raise(c"broken parcel");
+                    }
+                    self.begin();
+                    self.later += 1;
+                    s.copy(-1);
+                    s.raw_seti(self.list, i64::from(self.reader.tables) + self.later);
+                }
+                Item::Begin => {
+                    self.begin();
+                    self.note_phase();
+                    depth += 1;
+                    continue;
+                }
+                Item::End => {
+                    if depth == 0 {
+                        s.raise(c"broken parcel");
+                    }
+                    level.with_exchange(exchange, |e| e.phases.pop());
+                    depth -= 1;
+                    // The finished table is on top: a value like any other.
+                }
             }
-            Item::End => {
-                if depth == 0 {
+            if depth == 0 {
+                return;
+            }
+            if waits(level, exchange) == KEY {
+                level.with_exchange(exchange, |e| set_last(&mut e.phases, VALUE));
+            } else {
+                if s.is_nil(-2) || (s.kind(-2) == Kind::Number && s.number(-2).is_nan()) {
                     s.raise(c"broken parcel");
                 }
-                level.with_exchange(exchange, |e| e.phases.pop());
-                depth -= 1;
-                // The finished table is on top: a value like any other.
+                s.raw_set(-3);
+                level.with_exchange(exchange, |e| set_last(&mut e.phases, KEY));
             }
-        }
-        if depth == 0 {
-            return;
-        }
-        if waits(level, exchange) == KEY {
-            level.with_exchange(exchange, |e| set_last(&mut e.phases, VALUE));
-        } else {
-            if s.is_nil(-2) || (s.kind(-2) == Kind::Number && s.number(-2).is_nan()) {
-                s.raise(c"broken parcel");
-            }
-            s.raw_set(-3);
-            level.with_exchange(exchange, |e| set_last(&mut e.phases, KEY));
         }
     }
 }

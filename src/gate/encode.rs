@@ -13,6 +13,9 @@ use crate::lua::{Kind, State};
 const AS_KEY: u8 = 0;
 const AS_VALUE: u8 = 1;
 
+/// Slots of Lua's stack that one walk may take, two for each table around: Lua 5.1 and LuaJIT give a C function 8,000 in all.
+const REACH: c_int = 2000;
+
 /// Which buffer of an exchange.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Side {
@@ -30,11 +33,13 @@ pub struct Encoder {
     link: Link,
     /// What the path of a value that can't cross begins with, and the number of the value.
     what: &'static CStr,
+    /// Where on the stack the list of tables lies that are out of the walk's reach; nil while there are none.
+    later: c_int,
 }
 
 impl Encoder {
     pub fn new(state: State, level: Level, exchange: *mut Exchange, side: Side, link: Link) -> Encoder {
-        Encoder { state, level, exchange, side, link, what: c"argument" }
+        Encoder { state, level, exchange, side, link, what: c"argument", later: 0 }
     }
 
     pub fn named(mut self, what: &'static CStr) -> Encoder {
@@ -66,7 +71,7 @@ impl Encoder {
 
     /// Encodes the values at `from` and after, `n` of them. Raises where one can't cross; `first` is the number that the path
     /// gives to the first.
-    pub fn encode(self, from: c_int, n: c_int, first: c_int) {
+    pub fn encode(mut self, from: c_int, n: c_int, first: c_int) {
         let s = self.state;
         let from = s.absolute(from);
         self.with(|e, side| {
@@ -76,13 +81,17 @@ impl Encoder {
             e.buffer(side).clear();
         });
         self.put(&[0; HEADER]);
-        s.check_stack(8, c"too many values");
+        s.check_stack(9, c"too many values");
+        s.push_nil();
+        self.later = s.top();
         for i in 0..n {
             if !self.plain(from + i) {
                 s.copy(from + i);
                 self.value(first + i);
             }
         }
+        self.rest();
+        s.pop(1);
         let tables = self.with(|e, _| if e.shared { e.memo.len() as u32 } else { 0 });
         self.with(|e, side| {
             if let Some(header) = e.buffer(side).vec().get_mut(..HEADER) {
@@ -121,6 +130,29 @@ impl Encoder {
             return;
         }
         self.begin(AS_VALUE, base, number);
+        self.walk(base, number);
+    }
+
+    /// Writes the tables that were put off, which may put off others.
+    fn rest(self) {
+        let s = self.state;
+        let mut n = 1;
+        while !s.is_nil(self.later) {
+            s.raw_geti(self.later, n);
+            if s.is_nil(-1) {
+                s.pop(1);
+                return;
+            }
+            let base = s.top();
+            self.open(AS_VALUE, base, 0);
+            self.walk(base, 0);
+            n += 1;
+        }
+    }
+
+    /// Writes the pairs of the table at `base`, which has been begun, and pops it.
+    fn walk(self, base: c_int, number: c_int) {
+        let s = self.state;
         // On the stack: for each table around, the table, the key, and for the innermost what is at hand.
         loop {
             if s.next(-2) {
@@ -182,6 +214,10 @@ impl Encoder {
                         self.put_word(tag::AGAIN, u64::from(n));
                         true
                     }
+                    None if s.top() - base >= REACH => {
+                        self.put_off();
+                        true
+                    }
                     None => false,
                 }
             }
@@ -194,33 +230,79 @@ impl Encoder {
         }
     }
 
-    /// Begins the table on top: pushes the first key.
-    fn begin(self, phase: u8, base: c_int, number: c_int) {
-        let s = self.state;
-        let address = s.pointer(-1);
+    /// Numbers the table on top, by which it is known if it is met again.
+    fn note(self) {
+        let address = self.state.pointer(-1);
         let noted = self.with(|e, _| {
             let n = e.memo.len() as u32;
-            if e.memo.try_reserve(1).is_err() || e.phases.try_reserve(1).is_err() {
-                return false;
+            let room = e.memo.try_reserve(1).is_ok();
+            if room {
+                e.memo.insert(address, n);
             }
-            e.memo.insert(address, n);
-            e.phases.push(phase);
-            true
+            room
+        });
+        if !noted {
+            self.no_memory();
+        }
+    }
+
+    /// Leaves the pairs of the table on top for [`Encoder::rest`].
+    fn put_off(self) {
+        let s = self.state;
+        self.note();
+        self.put(&[tag::LATER]);
+        s.check_stack(4, c"tables nested too deep");
+        if s.is_nil(self.later) {
+            s.new_table();
+            s.replace(self.later);
+        }
+        s.copy(-1);
+        s.raw_seti(self.later, s.raw_len(self.later) as i64 + 1);
+        // The receiver needs their numbers to find them again.
+        self.with(|e, _| e.shared = true);
+    }
+
+    /// Begins the table on top: pushes the first key.
+    fn begin(self, phase: u8, base: c_int, number: c_int) {
+        self.note();
+        self.put(&[tag::BEGIN]);
+        self.open(phase, base, number);
+    }
+
+    fn open(self, phase: u8, base: c_int, number: c_int) {
+        let s = self.state;
+        let noted = self.with(|e, _| {
+            let room = e.phases.try_reserve(1).is_ok();
+            if room {
+                e.phases.push(phase);
+            }
+            room
         });
         if !noted {
             self.no_memory();
         }
         if !s.has_room(8) {
             s.set_top(base);
-            s.push_cstr(self.what);
-            s.push_cstr(c" ");
-            s.push_integer(i64::from(number));
+            self.push_name(number);
             s.push_cstr(c": tables nested too deep");
-            s.concat(4);
+            s.concat(2);
             s.error();
         }
-        self.put(&[tag::BEGIN]);
         s.push_nil();
+    }
+
+    /// Pushes `argument 1`; one that was put off is not known to be of any.
+    fn push_name(self, number: c_int) {
+        let s = self.state;
+        s.push_cstr(self.what);
+        if number > 0 {
+            s.push_cstr(c" ");
+            s.push_integer(i64::from(number));
+            s.concat(3);
+        } else {
+            s.push_cstr(c"s...");
+            s.concat(2);
+        }
     }
 
     /// Raises the error that names where the value on top sits: `argument 1.users[3]: a thread cannot cross`.
@@ -233,10 +315,7 @@ impl Encoder {
         };
         let end = s.top();
         s.check_stack(12, c"path");
-        s.push_cstr(self.what);
-        s.push_cstr(c" ");
-        s.push_integer(i64::from(number));
-        s.concat(3);
+        self.push_name(number);
         // Each table around the value is followed by the key that leads inwards.
         let mut at = base;
         let mut shown = 0;

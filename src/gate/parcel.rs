@@ -2,7 +2,8 @@
 //!
 //! Layout: `u32` number of values, `u32` number of tables (0 where none is met twice), then the values. A table is its pairs between [`tag::BEGIN`] and
 //! [`tag::END`]; one that was met before is [`tag::AGAIN`] and its number, so cycles and sharing are kept. Integers are 8 bytes,
-//! little-endian. Nothing in a parcel is a pointer. Encoding and decoding walk with Lua's stack, never with C's.
+//! little-endian. Nothing in a parcel is a pointer. Encoding and decoding walk with Lua's stack, never with C's; what lies deeper than
+//! that holds is a [`tag::LATER`] in its place, and its pairs follow all values, in the order of those tags.
 
 use super::exchange::{Buffer, NoMemory};
 
@@ -20,6 +21,8 @@ pub mod tag {
     pub const EXPORT: u8 = 9;
     /// A function that the receiver once exported under this number, coming home.
     pub const HOME: u8 = 10;
+    /// A table whose pairs come after the values.
+    pub const LATER: u8 = 11;
 }
 
 pub const HEADER: usize = 8;
@@ -161,6 +164,7 @@ pub enum Item<'a> {
     Float(f64),
     String(&'a [u8]),
     Begin,
+    Later,
     End,
     Again(u32),
     Export(u64),
@@ -197,6 +201,7 @@ impl<'a> Reader<'a> {
                 Item::String(s)
             }
             tag::BEGIN => Item::Begin,
+            tag::LATER => Item::Later,
             tag::END => Item::End,
             tag::AGAIN => Item::Again(u32::try_from(self.word()?).ok()?),
             tag::EXPORT => Item::Export(self.word()?),

@@ -94,7 +94,7 @@ pub fn take_seat(core: &Core, seat: &'static Seat, beat: &'static Beat) {
 }
 
 /// Where the registry keeps what a call starts with: pushing these allocates nothing, so it can be done outside a protected call.
-static KEYS: [u8; 5] = [1, 2, 3, 4, 5];
+static KEYS: [u8; 6] = [1, 2, 3, 4, 5, 6];
 
 fn key(index: usize) -> *const c_void {
     KEYS.as_ptr().wrapping_add(index) as *const c_void
@@ -105,6 +105,7 @@ const THREADS: usize = 1;
 const HANDLER: usize = 2;
 const ENTRY: usize = 3;
 const SEND_ERROR: usize = 4;
+const COLLECT: usize = 5;
 
 /// What runs on a box's stack.
 ///
@@ -158,6 +159,8 @@ fn open_entry(s: State) -> c_int {
         s.push_function(f);
         s.registry_set(key(index));
     }
+    s.push_function(function(collect));
+    s.registry_set(key(COLLECT));
     s.push_function(function(send_error));
     s.registry_set(key(SEND_ERROR));
     s.new_table();
@@ -172,17 +175,17 @@ fn call(seat: &'static Seat, run: &Run) -> Reply {
     seat.current.store(main.as_ptr(), Relaxed);
     seat.base.set(main.as_ptr());
     while run.core.threads.get() < run.depth {
-        // No collection here: a finalizer would run on the main thread, which must not be left.
-        main.stop_collector();
-        main.registry_get(key(MAKE_THREAD));
-        main.push_number((run.core.threads.get() + 1) as f64);
-        let made = main.pcall(1, 0, 0);
-        main.set_top(0);
-        main.restart_collector();
+        let number = run.core.threads.get() + 1;
+        let mut made = add_thread(main, number);
+        if !made && compat::V51 {
+            // No emergency collections here. Its finalizers run without hooks, so a stop among them is a hard one.
+            protect_collect(main);
+            made = add_thread(main, number);
+        }
         if !made {
             return Reply::NoMemory;
         }
-        run.core.threads.set(run.core.threads.get() + 1);
+        run.core.threads.set(number);
     }
     main.registry_get(key(THREADS));
     main.raw_geti(-1, run.depth as i64);
@@ -200,6 +203,10 @@ fn call(seat: &'static Seat, run: &Run) -> Reply {
         Reply::Values
     } else {
         // handler, the error object
+        if compat::V51 && thread.bytes(-1) == Some(compat::NO_MEMORY.as_bytes()) {
+            // This Lua collects nothing when memory runs out: the next call would find the heap as full.
+            protect_collect(thread);
+        }
         thread.registry_get(key(SEND_ERROR));
         thread.insert(-2);
         if thread.pcall(1, 0, 0) {
@@ -210,6 +217,26 @@ fn call(seat: &'static Seat, run: &Run) -> Reply {
     };
     thread.set_top(0);
     reply
+}
+
+/// Makes one more thread for calls; false where there is no memory for it.
+fn add_thread(main: State, number: usize) -> bool {
+    // No collection here: a finalizer would run on the main thread, which must not be left.
+    main.stop_collector();
+    main.registry_get(key(MAKE_THREAD));
+    main.push_number(number as f64);
+    let made = main.pcall(1, 0, 0);
+    main.set_top(0);
+    main.restart_collector();
+    made
+}
+
+/// A full collection; what finalizers raise is forgotten.
+fn protect_collect(s: State) {
+    s.registry_get(key(COLLECT));
+    if !s.pcall(0, 0, 0) {
+        s.pop(1);
+    }
 }
 
 /// Makes the thread of the number given.
@@ -315,6 +342,11 @@ fn send_error(s: State) -> c_int {
     if let Some(run) = level.run() {
         Encoder::new(s, level, run.exchange, Side::Back, Link::Owner).named(c"error value").encode(1, 1, 1);
     }
+    0
+}
+
+fn collect(s: State) -> c_int {
+    s.collect();
     0
 }
 

@@ -581,6 +581,13 @@ impl State {
         unsafe { traceback::append(self.0, of.0, level) }
     }
 
+    /// A full collection; runs finalizers.
+    pub fn collect_garbage(self) {
+        unsafe {
+            lua_gc(self.0, LUA_GCCOLLECT, 0);
+        }
+    }
+
     pub fn stop_collector(self) {
         unsafe {
             lua_gc(self.0, LUA_GCSTOP, 0);

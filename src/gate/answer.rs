@@ -35,19 +35,13 @@ pub fn exchange_of<'a>(exchange: *mut Exchange) -> Option<&'a mut Exchange> {
     }
 }
 
-/// Makes the box pay for what lies in the exchange of a call from the host.
+/// Makes the box pay for what lies in the exchange of a call from the host; else nobody does.
 pub fn charge_exchange(exchange: *mut Exchange, core: &Core) -> bool {
-    match exchange_of(exchange) {
-        Some(e) => {
-            e.pay_by(Some(Rc::clone(&core.budget))).is_ok() || {
-                // What is to be said about it must not be charged to the box that has nothing left.
-                let _ = e.pay_by(None);
-                e.out.clear();
-                false
-            }
-        }
-        None => true,
-    }
+    exchange_of(exchange).is_none_or(|e| {
+        let paid = e.pay_by(Some(Rc::clone(&core.budget))).is_ok();
+        // What is to be said about it must not be charged to the box that has nothing left.
+        paid || e.pay_by(None).is_err()
+    })
 }
 
 /// An answer of values.

@@ -48,6 +48,8 @@ pub struct Core {
     pub main: Cell<*mut lua_State>,
     /// How many Lua threads for calls lie ready on the main thread's stack.
     pub threads: Cell<usize>,
+    /// Bytes that were left when the garbage was last collected for want of room.
+    pub collected: Cell<usize>,
     /// Calls under way.
     pub running: Cell<usize>,
     pub status: Cell<Status>,
@@ -132,6 +134,7 @@ impl Core {
             heap: RefCell::new(None),
             main: Cell::new(std::ptr::null_mut()),
             threads: Cell::new(0),
+            collected: Cell::new(0),
             running: Cell::new(0),
             status: Cell::new(Status::Ready),
             stopped: RefCell::default(),

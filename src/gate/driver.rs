@@ -104,9 +104,6 @@ impl Driver<'_> {
         if self.activations.len() >= MAX_ACTIVATIONS {
             return Err(answer::error(exchange, "C stack overflow"));
         }
-        if owner.is_none() && !answer::charge_exchange(exchange, &core) {
-            return Err(Reply::NoMemory);
-        }
         let Some(stack) = BoxStack::take() else { return Err(Reply::NoMemory) };
         if self.activations.try_reserve(1).is_err() || self.waiting.try_reserve(1).is_err() {
             return Err(Reply::NoMemory);

@@ -119,7 +119,8 @@ impl Buffer {
         self.charged = 0;
     }
 
-    fn reset(&mut self) {
+    /// Empties the buffer, and gives back what it was charged.
+    pub fn reset(&mut self) {
         self.bytes.clear();
         if self.bytes.capacity() > KEEP {
             self.bytes = Vec::new();

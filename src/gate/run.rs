@@ -11,6 +11,7 @@ use std::sync::atomic::Ordering::Relaxed;
 
 use mlua::ffi::lua_State;
 
+use super::answer;
 use super::core::Core;
 use super::decode::decode;
 use super::encode::{Encoder, Side};
@@ -153,16 +154,17 @@ fn seat_seed(run: &Run) -> u64 {
 fn open_entry(s: State) -> c_int {
     guest::open(s);
     super::link::open(s, true);
-    let functions =
-        [(MAKE_THREAD, function(make_thread)), (HANDLER, function(handler)), (ENTRY, function(entry))];
+    let functions = [
+        (MAKE_THREAD, function(make_thread)),
+        (HANDLER, function(handler)),
+        (ENTRY, function(entry)),
+        (SEND_ERROR, function(send_error)),
+        (COLLECT, function(collect)),
+    ];
     for (index, f) in functions {
         s.push_function(f);
         s.registry_set(key(index));
     }
-    s.push_function(function(collect));
-    s.registry_set(key(COLLECT));
-    s.push_function(function(send_error));
-    s.registry_set(key(SEND_ERROR));
     s.new_table();
     s.registry_set(key(THREADS));
     0
@@ -268,7 +270,10 @@ fn entry(s: State) -> c_int {
         Link::Owner.release(s, number, count);
     }
     s.set_top(0);
+    make_room(s, level, run);
     let n = decode(s, level, run.exchange, Side::Out, Link::Owner);
+    // What was sent lies in the box's heap now: it need not be paid for twice.
+    level.with_exchange(run.exchange, |e| e.out.reset());
     let results = match run.entry {
         Entry::Code => {
             compile(s);
@@ -327,6 +332,27 @@ fn entry(s: State) -> c_int {
     };
     Encoder::new(s, level, run.exchange, Side::Back, Link::Owner).named(c"result").encode(1, results, 1);
     0
+}
+
+/// Makes the box pay for what the host has sent. What fills a box may be garbage that no allocation of Lua's own has made it
+/// collect (Lua 5.1 and LuaJIT never collect because memory runs out): then it does so first.
+fn make_room(s: State, level: Level, run: &Run) {
+    let core = &run.core;
+    let pays = || level.guarded(|| core.parent.is_some() || answer::charge_exchange(run.exchange, core));
+    let (used, room) = (core.budget.used(), core.budget.headroom());
+    let grown = used.saturating_sub(core.collected.get());
+    let filling = compat::V51 && room < used / 4 && grown > room;
+    if !pays() || filling {
+        s.registry_get(key(COLLECT));
+        // In Lua 5.1, what a finalizer raises comes out here; it is no matter of this call's.
+        s.pcall(0, 0, 0);
+        s.set_top(0);
+        core.collected.set(core.budget.used());
+        if !pays() {
+            s.push_cstr(c"not enough memory");
+            s.error();
+        }
+    }
 }
 
 fn compile(s: State) {

@@ -599,7 +599,7 @@ impl State {
 
     /// A full collection; finalizers run.
     pub fn collect(self) {
-        unsafe {
+        api! {
             lua_gc(self.0, LUA_GCCOLLECT, 0);
         }
     }

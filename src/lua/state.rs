@@ -593,6 +593,13 @@ impl State {
         }
     }
 
+    /// A full collection; finalizers run.
+    pub fn collect(self) {
+        unsafe {
+            lua_gc(self.0, LUA_GCCOLLECT, 0);
+        }
+    }
+
     pub fn collector_survives(self) -> bool {
         unsafe { compat::collector_survives(self.0) }
     }

@@ -53,7 +53,7 @@ local SNIPPETS = {
   "return (loadstring or load)('return ...')(1, 2)", "return (loadstring or load)('x = = 1')",
   "return (loadstring or load)('return 1', '=named')", "return (loadstring or load)('error(1)', '@file.lua')",
   "return load(function() end)", "local n = 0 return load(function() n = n + 1 return ({ 'return', ' 1', '1' })[n] end)()",
-  "return load(function() return 5 end)", "return load(function() error('in reader') end)",
+  "local n = 0 return load(function() n = n + 1 if n == 1 then return 5 end end)", "return load(function() error('in reader') end)",
   "return load(function() return {} end)", "return load(5)", "return load()",
   "return load('return x', 'chunk', 't', { x = 7 })", "local f = load('return x', 'c', 't', { x = 7 }) return f and f()",
   "return load('return 1', 'c', 'b')",

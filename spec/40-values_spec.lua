@@ -32,8 +32,10 @@ describe("values that cross", function()
     end
     local nan = through(0 / 0)
     assert.is_true(nan ~= nan)
-    assert.equal(-1 / 0, 1 / through(-0.0))
-    assert.equal("-0", helpers.box():dostring("return ('%.0f'):format(...)", -0.0))
+    -- Computed: to Lua 5.1's compiler the constants 0 and -0.0 are one.
+    local minus_zero = -1 / (1 / 0)
+    assert.equal(-1 / 0, 1 / through(minus_zero))
+    assert.equal("-0", helpers.box():dostring("return ('%.0f'):format(...)", minus_zero))
     assert.is_true(helpers.box():dostring("local n = ... return n ~= n", 0 / 0))
   end)
 
@@ -209,7 +211,7 @@ end)
 describe("values that can't cross", function()
   after_each(helpers.tidy)
 
-  local function coro() return coroutine.create(print) end
+  local function coro() return coroutine.create(function() end) end
 
   it("are named by where they sit among the arguments", function()
     local box = helpers.box()
@@ -233,9 +235,9 @@ describe("values that can't cross", function()
 
   it("are named by where they sit among the results", function()
     local box = helpers.box()
-    raises(function() box:dostring("return { users = { 1, 2, coroutine.create(print) } }") end, ".users[3]")
-    raises(function() box:dostring("return 1, coroutine.create(print)") end, "2")
-    box:dostring("co = { list = { coroutine.create(print) } }")
+    raises(function() box:dostring("return { users = { 1, 2, coroutine.create(function() end) } }") end, ".users[3]")
+    raises(function() box:dostring("return 1, coroutine.create(function() end)") end, "2")
+    box:dostring("co = { list = { coroutine.create(function() end) } }")
     raises(function() box:get("co") end, "list[1]")
     assert.equal("ready", (box:status()))
     assert.equal(1, box:dostring("return 1"))
@@ -244,7 +246,7 @@ describe("values that can't cross", function()
   it("are an ordinary error for the box that calls the host", function()
     local box, calls = helpers.box(), 0
     box:set("ask", function() calls = calls + 1 end)
-    local ok, message = box:dostring("return pcall(ask, { users = { 1, 2, coroutine.create(print) } })")
+    local ok, message = box:dostring("return pcall(ask, { users = { 1, 2, coroutine.create(function() end) } })")
     assert.is_false(ok)
     assert.is_truthy(message:find("argument 1.users[3]", 1, true), message)
     assert.equal(0, calls)
@@ -256,8 +258,8 @@ describe("values that can't cross", function()
 
   it("make an error value no worse: the host gets a string", function()
     local box = helpers.box()
-    for _, code in ipairs { "error(coroutine.create(print))", "error({ coroutine.create(print) })",
-      "error(setmetatable({ co = coroutine.create(print) }, { __tostring = function() return 'x' end }))" } do
+    for _, code in ipairs { "error(coroutine.create(function() end))", "error({ coroutine.create(function() end) })",
+      "error(setmetatable({ co = coroutine.create(function() end) }, { __tostring = function() return 'x' end }))" } do
       local ok, raised = pcall(box.dostring, box, code)
       assert.is_false(ok)
       assert.is_true(type(raised) == "string" or type(raised) == "table", code)

@@ -91,7 +91,7 @@ describe("errors of code in a box", function()
 
   it("are never an opaque userdata", function()
     local box = helpers.box()
-    for _, code in ipairs { "error()", "error(nil)", "error(print)", "error(io.stdin)", "error(coroutine.create(print))",
+    for _, code in ipairs { "error()", "error(nil)", "error(print)", "error(io.stdin)", "error(coroutine.create(function() end))",
       "error({})", "error(1)", "error(1.5)", "error(true)", "error(newproxy and newproxy() or {})",
       "error(setmetatable({}, { __tostring = error }))", "local t = nil; t.x = 1", "error(error)", "error(_G)", "error(string)" } do
       local ok, raised = pcall(box.dostring, box, code)
@@ -102,11 +102,14 @@ describe("errors of code in a box", function()
   end)
 
   it("never run code of the box in the host", function()
-    local box, notes = helpers.box { cpu = 1 }, 0
-    box:set("note", function() notes = notes + 1 end)
+    -- A finalizer may well run in the box, during a later call: what counts is that nothing runs between the calls.
+    local box, notes, in_call = helpers.box { cpu = 1 }, 0, false
+    box:set("note", function() if not in_call then notes = notes + 1 end end)
     local before = os.clock()
     for _, name in ipairs { "__tostring", "__index", "__eq", "__len", "__gc", "__pairs", "__concat", "__call", "__name", "__metatable" } do
+      in_call = true
       local _, raised = pcall(box.dostring, box, ("error(setmetatable({}, { %s = function() note() while true do end end }))"):format(name))
+      in_call = false
       assert.is_string(tostring(raised))
       if type(raised) == "table" then assert.is_nil(raised.x) end
     end
@@ -131,8 +134,8 @@ describe("errors of code in a box", function()
   it("of every type, raised by the host's functions, reach the box as values", function()
     local box = helpers.box()
     box:set("raise", function(kind)
-      if kind == "nil" then error() elseif kind == "table" then error({ 1 }) elseif kind == "number" then error(42)
-      elseif kind == "userdata" then error(box) elseif kind == "coroutine" then error(coroutine.create(print))
+      if kind == "nil" then error() elseif kind == "table" then error({ 1 }) elseif kind == "number" then error(42, 0)
+      elseif kind == "userdata" then error(box) elseif kind == "coroutine" then error(coroutine.create(function() end))
       elseif kind == "long" then error(("x"):rep(1e5), 0) elseif kind == "nul" then error("a\0b", 0) end
     end)
     local function kind_of(kind)
@@ -202,9 +205,9 @@ describe("the process survives", function()
   end)
 
   it("a box closed by what it calls, at any depth", function()
-    for _, code in ipairs { "close()", "pcall(close)", "coroutine.wrap(close)()", "('x'):gsub('x', close)",
+    for _, code in ipairs { "close()", "pcall(close)", "coroutine.wrap(function() close() end)()", "('x'):gsub('x', close)",
       "table.sort({ 2, 1 }, close)", "setmetatable({}, { __index = close }).x = nil local y = setmetatable({}, { __index = close }).x",
-      "call(function() close() end)", "return load(close)" } do
+      "call(function() close() end)", "load(close)" } do
       local box = helpers.box()
       box:set("close", function() box:close() end)
       box:set("call", function(f) f() end)

@@ -94,7 +94,7 @@ pub fn take_seat(core: &Core, seat: &'static Seat, beat: &'static Beat) {
 }
 
 /// Where the registry keeps what a call starts with: pushing these allocates nothing, so it can be done outside a protected call.
-static KEYS: [u8; 6] = [1, 2, 3, 4, 5, 6];
+static KEYS: [u8; 5] = [1, 2, 3, 4, 5];
 
 fn key(index: usize) -> *const c_void {
     KEYS.as_ptr().wrapping_add(index) as *const c_void
@@ -105,7 +105,6 @@ const THREADS: usize = 1;
 const HANDLER: usize = 2;
 const ENTRY: usize = 3;
 const SEND_ERROR: usize = 4;
-const COLLECT: usize = 5;
 
 /// What runs on a box's stack.
 ///
@@ -153,17 +152,14 @@ fn seat_seed(run: &Run) -> u64 {
 fn open_entry(s: State) -> c_int {
     guest::open(s);
     super::link::open(s, true);
-    let functions = [
-        (MAKE_THREAD, function(make_thread)),
-        (HANDLER, function(handler)),
-        (ENTRY, function(entry)),
-        (SEND_ERROR, function(send_error)),
-        (COLLECT, function(collect)),
-    ];
+    let functions =
+        [(MAKE_THREAD, function(make_thread)), (HANDLER, function(handler)), (ENTRY, function(entry))];
     for (index, f) in functions {
         s.push_function(f);
         s.registry_set(key(index));
     }
+    s.push_function(function(send_error));
+    s.registry_set(key(SEND_ERROR));
     s.new_table();
     s.registry_set(key(THREADS));
     0
@@ -197,12 +193,6 @@ fn call(seat: &'static Seat, run: &Run) -> Reply {
     seat.base.set(thread.as_ptr());
     let level = Level::Box(seat);
     thread.set_top(0);
-    if compat::V51 && is_nearly_full(run) {
-        // What it raises is a finalizer's error.
-        thread.registry_get(key(COLLECT));
-        thread.pcall(0, 0, 0);
-        thread.set_top(0);
-    }
     thread.registry_get(key(HANDLER));
     thread.registry_get(key(ENTRY));
     let ok = thread.pcall(0, 0, 1);
@@ -220,19 +210,6 @@ fn call(seat: &'static Seat, run: &Run) -> Reply {
     };
     thread.set_top(0);
     reply
-}
-
-/// Whether so little memory is left that a call might not even begin. Lua 5.1 and LuaJIT don't collect when memory runs out, so what an
-/// earlier call has left behind would shut the box for good.
-fn is_nearly_full(run: &Run) -> bool {
-    let budget = &run.core.budget;
-    budget.headroom() < budget.smallest_limit() / 8
-}
-
-/// Collects all garbage.
-fn collect(s: State) -> c_int {
-    s.collect();
-    0
 }
 
 /// Makes the thread of the number given.

@@ -593,13 +593,6 @@ impl State {
         }
     }
 
-    /// A full collection; finalizers run.
-    pub fn collect(self) {
-        unsafe {
-            lua_gc(self.0, LUA_GCCOLLECT, 0);
-        }
-    }
-
     pub fn collector_survives(self) -> bool {
         unsafe { compat::collector_survives(self.0) }
     }

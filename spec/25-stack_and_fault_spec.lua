@@ -111,7 +111,6 @@ describe("C-stack exhaustion in a box", function()
   end)
 
   it("ends as stock Lua's error where stock Lua has one", function()
-    -- A full stack of Lua 5.3 and later takes more than 64 MiB while it is moved.
     local box = helpers.box { cpu = 5, memory = 256 * helpers.MiB }
     local codes = { "local function f() return 1 + f() end f()" }
     -- Stock LuaJIT crashes on this one.

@@ -38,7 +38,7 @@ local STRING = {
   "return ('%d %5d %-5d| %05d %+d'):format(1, 2, 3, 4, 5)", "return ('%x %X %o %c %i %u'):format(255, 255, 8, 65, 7, 9)",
   "return ('%f %.2f %10.3f %e %.3E %g %G'):format(1, 2.345, 3, 12345, 0.00012, 1e20, 1e-10)", "return ('%a'):format(1)",
   "return ('%s %10s %-10s| %.2s'):format('a', 'b', 'c', 'def')", "return ('%q'):format('a\\n\"b\"\\\\ \\0 \\r \\t')",
-  "return ('%q'):format(1), ('%q'):format(1.5)", "return ('%q'):format({})", "return ('%s %s %s'):format(nil, true, 1.5)",
+  "return ('%q'):format(1), ('%q'):format(1.5)",  "return ('%s %s %s'):format(nil, true, 1.5)",
   "return ('%s'):format(setmetatable({}, { __tostring = function() return 'mine' end }))", "return ('%d'):format(1.5)",
   "return ('%d'):format('10'), ('%s'):format(10)", "return ('%d'):format('x')", "return ('%d'):format()",
   "return ('%y'):format(1)",
@@ -54,6 +54,9 @@ local STRING = {
   "return 'a' < 'b', 'a' < 'B', '' < 'a', 'a\\0a' < 'a\\0b', 'Z' < 'a', 'ab' <= 'ab'", "return ('a'):upper(1, 2, 3)",
 }
 
+-- LuaJIT quotes what tostring gives, an address.
+if not helpers.is_jit then STRING[#STRING + 1] = "return ('%q'):format({})" end
+
 local TABLE = {
   "local t = { 1, 2, 3 } table.insert(t, 4) table.insert(t, 1, 0) return t", "return table.insert({}, 5, 1)",
   "return table.insert({})",
@@ -66,7 +69,8 @@ local TABLE = {
   "local t = { 'b', 'a', 'c' } table.sort(t, function(a, b) return a > b end) return t",
   "return table.sort({ 1, 'x' })", "return table.sort({ 1, 2, 3 }, 5)",
   "return table.sort({ 3, 2, 1 }, function() error('cmp') end)",
-  "local t = {} for i = 1, 500 do t[i] = i * 7919 % 503 end table.sort(t) for i = 2, 500 do assert(t[i - 1] <= t[i]) end return t[1], t[500]",
+  "local t = {} for i = 1, 500 do t[i] = i * 7919 % 503 end table.sort(t) " ..
+    "for i = 2, 500 do assert(t[i - 1] <= t[i]) end return t[1], t[500]",
   "return table.unpack and table.unpack({ 1, 2, 3 }, 2, 3)", "return table.pack and table.pack(1, nil, 3)",
   "return table.pack and table.pack().n",
   "return table.move and table.move({ 1, 2, 3 }, 2, 3, 1), table.move and table.move({ 1, 2 }, 1, 2, 3, {})",
@@ -75,7 +79,8 @@ local TABLE = {
   "return table.foreachi and table.foreachi({ 5 }, type)",
   "return table.setn and pcall(table.setn, {}, 1)",
   "local t = {} for i = 1, 10 do t[i] = i end for i = 1, 5 do t[i] = nil end return next(t) ~= nil",
-  "local t = setmetatable({}, { __len = function() return 3 end, __index = function(_, i) return i * 10 end }) return #t, table.concat(t, ',')",
+  "local t = setmetatable({}, { __len = function() return 3 end, __index = function(_, i) return i * 10 end }) " ..
+    "return #t, table.concat(t, ',')",
   "local t = setmetatable({ 1, 2 }, { __newindex = error }) return pcall(table.insert, t, 3)",
   "return #{ 1, 2, nil, 4 } >= 2, #{ n = 1 }",
   "local t = { 1, 2, 3 } for k in pairs(t) do t[k] = nil end return next(t)",
@@ -90,7 +95,8 @@ local MATH = {
   "return math.sqrt(2), math.sqrt(-1) ~= math.sqrt(-1), math.exp(1), math.log(10), math.log(8, 2), math.log(100, 10)",
   "return math.log10 and math.log10(1000)",
   "return math.sin(1), math.cos(1), math.tan(1), math.asin(0.5), math.acos(0.5), math.atan(1), math.pi",
-  "return math.atan(1, 2), math.atan2 and math.atan2(1, 2), math.pow and math.pow(2, 10), math.cosh and math.cosh(1), math.sinh and math.sinh(1)",
+  "return math.atan(1, 2), math.atan2 and math.atan2(1, 2), math.pow and math.pow(2, 10), " ..
+    "math.cosh and math.cosh(1), math.sinh and math.sinh(1)",
   "return math.tanh and math.tanh(1), math.frexp and math.frexp(10), math.ldexp and math.ldexp(0.5, 3), math.deg(math.pi), math.rad(180)",
   "return math.fmod(7, 3), math.fmod(-7, 3), math.fmod(7.5, 2), math.modf(3.7), math.modf(-3.7), math.modf(1/0)",
   "return math.fmod(1, 0)",
@@ -105,7 +111,6 @@ local MATH = {
   "return 7 // 2, -7 // 2, 7 // 2.0, 1e15 // 1", "return 3 & 5, 3 | 5, 3 ~ 5, ~0, 1 << 63, 1 << 64, -1 >> 1, 2.0 & 3",
   "return 2.5 | 1",
   "return math.random(0) ~= nil", "return math.random(2, 1)", "return math.random(1, 2, 3)", "return math.random({})",
-  "return math.random(0, 2^63)",
   "return pcall(math.randomseed, {})", "local x = math.random() return x >= 0 and x < 1",
   "for i = 1, 1000 do local x = math.random(6) assert(x >= 1 and x <= 6 and x % 1 == 0) end return 'in range'",
   "for i = 1, 1000 do local x = math.random(-3, 3) assert(x >= -3 and x <= 3) end return 'in range'",

@@ -310,9 +310,7 @@ pub fn crossing(s: State, level: Level, link: Link, request: Request, first: c_i
     let height = level.height();
     let exchange = level.take(s);
     let n = (s.top() - first + 1).max(0);
-    // Code goes over as the code and its name, then the arguments: the first of these is argument 1 of the chunk.
-    let number = if matches!(request, Request::Run { entry: Entry::Code, .. }) { -1 } else { 1 };
-    Encoder::new(s, level, exchange, Side::Out, link).encode(first, n, number);
+    Encoder::new(s, level, exchange, Side::Out, link).encode(first, n, first);
     s.set_top(0);
     level.ask(s, request, exchange);
     let results = super::decode::decode(s, level, exchange, Side::Back, link);

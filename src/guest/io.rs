@@ -137,10 +137,7 @@ fn push_default(s: State, which: Stream) {
     }
 }
 
-/// Lua 5.1 and 5.2 want the star in front of a format.
-const STAR: bool = compat::V52 || (compat::V51 && !compat::JIT);
-
-/// What the format at `arg` asks for.
+/// What the format at `arg` asks for; the star in front is left to the caller in every Lua.
 fn format_at(s: State, arg: c_int) -> Format {
     if s.kind(arg) == Kind::Number {
         let n = s.check_integer(arg);
@@ -153,7 +150,6 @@ fn format_at(s: State, arg: c_int) -> Format {
     };
     let letter = match text {
         [b'*', rest @ ..] => rest.first(),
-        _ if STAR => s.arg_error(arg, c"invalid option"),
         _ => text.first(),
     };
     let letter = letter.copied().unwrap_or(0);

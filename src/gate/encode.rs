@@ -223,12 +223,12 @@ impl Encoder {
         s.push_nil();
     }
 
-    /// Raises the error that names where the value on top sits: `argument 1.users[3]: a coroutine cannot cross`.
+    /// Raises the error that names where the value on top sits: `argument 1.users[3]: a thread cannot cross`.
     fn refuse(self, base: c_int, number: c_int) -> ! {
         let s = self.state;
         let kind = match s.kind(-1) {
             Kind::Userdata | Kind::LightUserdata => c": a userdata cannot cross",
-            Kind::Thread => c": a coroutine cannot cross",
+            Kind::Thread => c": a thread cannot cross",
             _ => c": a cdata cannot cross",
         };
         let end = s.top();

@@ -60,9 +60,13 @@ describe("the memory limit", function()
 
   it("raises stock Lua's message, without a position", function()
     local box = helpers.box { memory = 2 * MiB }
+    -- Lua 5.3 has words of its own for the buffer of a library function.
+    local buffer = helpers.version == 53 and "not enough memory for buffer allocation" or "not enough memory"
     local _, message = box:dostring("return pcall(string.rep, 'x', 2^24)")
-    assert.equal("not enough memory", message)
+    assert.equal(buffer, message)
     _, message = pcall(box.dostring, box, "local s = ('x'):rep(2^24)")
+    assert.equal(buffer, message)
+    _, message = pcall(box.dostring, box, "local s = 'x' while true do s = s .. s end")
     assert.equal("not enough memory", message)
   end)
 
@@ -165,7 +169,8 @@ describe("the memory limit", function()
     box:dostring("s = ('x'):rep(16 * 2^20)")
     local killed = {}
     helpers.assert_flat(20, function()
-      local other = sandbox.new { cpu = 0.01 }
+      -- Time enough to get as far as the search.
+      local other = sandbox.new { cpu = 0.05 }
       pcall(other.dostring, other, [[s = ("x"):rep(2^20)
         return (("a"):rep(30):find(("a?"):rep(30) .. ("a"):rep(30) .. "b"))]])
       assert.equal("killed", (other:status()))

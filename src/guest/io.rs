@@ -30,13 +30,7 @@ pub fn open(s: State) {
     }
     s.push_cstr(c"FILE*");
     s.raw_set_field(-2, c"__name");
-    if compat::INTEGERS || compat::V52 {
-        s.push_bool(false);
-        s.raw_set_field(-2, c"__metatable");
-    } else {
-        s.push_cstr(c"FILE*");
-        s.raw_set_field(-2, c"__metatable");
-    }
+    // As in stock Lua, code can get at this table and change it: a handle is known by it, and no script can give it to a userdata.
     stream::set_metatable(s);
     s.new_table();
     s.set_functions(FUNCTIONS);
@@ -143,17 +137,22 @@ fn push_default(s: State, which: Stream) {
     }
 }
 
-/// What the format at `arg` asks for.
+/// What the format at `arg` asks for; the star in front is left to the caller in every Lua.
 fn format_at(s: State, arg: c_int) -> Format {
     if s.kind(arg) == Kind::Number {
         let n = s.check_integer(arg);
         return Format::Count(usize::try_from(n).unwrap_or(usize::MAX / 2));
     }
-    let text = s.check_bytes(arg);
-    let letter = match text {
-        [b'*', letter, ..] | [letter, ..] => *letter,
-        [] => 0,
+    let text = match s.bytes(arg) {
+        Some(text) => text,
+        None if compat::V51 || compat::V52 => s.arg_error(arg, c"invalid option"),
+        None => s.check_bytes(arg),
     };
+    let letter = match text {
+        [b'*', rest @ ..] => rest.first(),
+        _ => text.first(),
+    };
+    let letter = letter.copied().unwrap_or(0);
     match letter {
         b'n' => Format::Number,
         b'l' => Format::Line { keep: false },
@@ -304,6 +303,9 @@ fn push_lines(s: State) -> c_int {
 /// `io.lines([name, ...])`
 fn lines(s: State) -> c_int {
     if s.is_none_or_nil(1) {
+        if compat::V51 && !compat::JIT && s.top() > 0 {
+            s.type_error(1, c"FILE*");
+        }
         if s.top() == 0 {
             s.push_nil();
         }
@@ -400,10 +402,8 @@ fn output(s: State) -> c_int {
 
 /// `io.close([file])`
 fn close(s: State) -> c_int {
-    if s.kind(1) == Kind::None {
+    if s.top() == 0 {
         s.registry_get(key(Stream::Out.index()));
-        s.replace(1);
-        s.set_top(1);
     }
     file_close(s)
 }

@@ -8,7 +8,7 @@ use crate::gate::encode::{Encoder, Side};
 use crate::gate::level::Level;
 use crate::gate::link::Link;
 use crate::gate::request::Request;
-use crate::lua::{function, Entry, Kind, State};
+use crate::lua::{compat, function, Entry, Kind, State};
 
 pub fn open(s: State) {
     s.new_table();
@@ -49,11 +49,12 @@ fn clock(s: State) -> c_int {
     1
 }
 
-/// `os.difftime(t2 [, t1])`
+/// `os.difftime(t2, t1)`: times are whole seconds; Lua 5.1 and 5.2 cut off fractions and do without `t1`.
 fn difftime(s: State) -> c_int {
-    let later = s.check_number(1);
-    let earlier = if s.is_none_or_nil(2) { 0.0 } else { s.check_number(2) };
-    s.push_number(later - earlier);
+    let time = |arg| if compat::INTEGERS { s.check_integer(arg) } else { s.check_number(arg) as i64 };
+    let later = time(1);
+    let earlier = if !compat::INTEGERS && s.is_none_or_nil(2) { 0 } else { time(2) };
+    s.push_number(later as f64 - earlier as f64);
     1
 }
 

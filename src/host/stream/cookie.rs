@@ -145,6 +145,16 @@ impl Cookie {
         }
     }
 
+    /// Whether bytes are held until Lua may run.
+    ///
+    /// # Safety
+    /// `cookie` is open.
+    #[cfg(feature = "luajit")]
+    pub unsafe fn holds(cookie: *const Cookie) -> bool {
+        // SAFETY: see above.
+        unsafe { !(*cookie).held.is_empty() }
+    }
+
     /// Gives what is held to the writer; the error, if any, is kept for the next operation that can tell.
     ///
     /// # Safety

@@ -38,8 +38,8 @@ end
 local by_scanf = helpers.version < 53
 local NUMERIC = { numbers = true, words = true, mixed = true, big = true, digits = true, empty = true, newlines = true }
 if by_scanf then INPUTS.words = "nan inf infinity 12" end
--- Lua 5.1 and LuaJIT lose what follows a NUL in a line; a box doesn't.
-if helpers.version == 51 then INPUTS.nul = nil end
+-- Before Lua 5.3 stock Lua and LuaJIT lose what follows a NUL in a line; a box doesn't.
+if by_scanf then INPUTS.nul = nil end
 local function comparable(name, formats)
   return NUMERIC[name] or not by_scanf or not formats:find("n'", 1, true)
 end

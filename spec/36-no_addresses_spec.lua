@@ -39,12 +39,12 @@ local SHOW = [[
   if sandbox then see(sandbox, sandbox.new(), sandbox.new) end
   return table.concat(shown, "\n")]]
 
--- The ranges of addresses in use.
+-- The ranges of addresses in use. What is only reserved is too large: an identity may fall into it by chance.
 local function ranges()
   local list = {}
   for _, line in ipairs(helpers.mappings()) do
-    local low, high = line:match("^(%x+)%-(%x+)")
-    list[#list + 1] = { tonumber(low, 16), tonumber(high, 16) }
+    local low, high, rights = line:match("^(%x+)%-(%x+) (%S+)")
+    if rights ~= "---p" then list[#list + 1] = { tonumber(low, 16), tonumber(high, 16) } end
   end
   return list
 end

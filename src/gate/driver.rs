@@ -22,6 +22,7 @@ use super::serve::{self, Call, What};
 use crate::engine::stack::BoxStack;
 use crate::engine::switch::Task;
 use crate::engine::{clock, luajit, Cause, Event, Finish, Message};
+use crate::lua::compat::NO_MEMORY;
 use crate::lua::State;
 
 /// Most calls of the driver inside one another, through host functions that call boxes.
@@ -311,11 +312,15 @@ impl Driver<'_> {
                 }
                 core.threads.set(run.depth.saturating_sub(1));
             }
+            let mut own = core.excuse(true);
             if run.entry == Entry::Open {
+                // LuaJIT crashes while it makes a state with too little memory, and no code but its own has run yet.
+                if matches!(core.status.get(), Status::Killed(Kind::Fault)) {
+                    own = NO_MEMORY.to_owned();
+                }
                 self.realm.close(core.id);
             }
-            let (exchange, own, above) =
-                (run.exchange, core.excuse(true), core.doomed().map(|d| d.excuse(true)));
+            let (exchange, above) = (run.exchange, core.doomed().map(|d| d.excuse(true)));
             drop(run);
             ended(&core);
             let caller = owner.and_then(|owner| self.activations.get(owner));

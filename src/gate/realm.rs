@@ -17,7 +17,7 @@ use super::exchange::{Desk, Exchange};
 use super::level::Level;
 use super::link::Link;
 use super::request::{Id, Reply, Request};
-use crate::engine::luajit;
+use crate::engine::{clock, luajit};
 use crate::lua::{function, State};
 
 /// The boxes of one host state.
@@ -29,7 +29,12 @@ pub struct Realm {
     /// Calls of the driver inside one another, through the host's own stack.
     pub nesting: Cell<usize>,
     open: Cell<bool>,
+    /// How many boxes there may be before the next one has the handles of forgotten ones collected.
+    crowd: Cell<usize>,
 }
+
+/// Boxes that may be there without a look at whether the host's Lua still knows them: to its collector a handle is a few bytes.
+const CROWD: usize = 500;
 
 /// Bits of an id that are the index; the rest is the generation. Together they fit a float.
 const INDEX_BITS: u32 = 24;
@@ -56,6 +61,7 @@ pub fn open(s: State) {
         made: Cell::new(0),
         nesting: Cell::new(0),
         open: Cell::new(true),
+        crowd: Cell::new(CROWD),
     };
     // SAFETY: fresh memory of that size; Lua aligns userdata for any type.
     unsafe { place.write(realm) };
@@ -134,6 +140,12 @@ impl Realm {
         Some(Id(((self.made.get() & ((1 << (53 - INDEX_BITS)) - 1)) << INDEX_BITS) | index as u64))
     }
 
+    /// How many boxes there are, all levels.
+    fn count(&self) -> usize {
+        let cores = self.cores.try_borrow().map_or(0, |cores| cores.len());
+        cores.saturating_sub(self.free.try_borrow().map_or(0, |free| free.len()))
+    }
+
     pub fn insert(&self, core: Rc<Core>) {
         let index = (core.id.0 & ((1 << INDEX_BITS) - 1)) as usize;
         if let Some(parent) = &core.parent {
@@ -162,6 +174,8 @@ impl Realm {
         self.free.borrow_mut().push(index);
         if core.running.get() == 0 {
             dispose(&core);
+        } else {
+            clock::note_closing();
         }
     }
 
@@ -208,6 +222,18 @@ pub fn cross(realm: *mut Realm, s: State, request: Request, exchange: *mut Excha
             }
         }
     }
+}
+
+/// Bare: collects the handles of boxes that this level has forgotten, if there are twice as many as were left the last time.
+pub fn collect_forgotten(s: State, level: Level) {
+    let count = || level.guarded(|| with(level, Realm::count)).unwrap_or(0);
+    let crowd = level.guarded(|| with(level, |realm| realm.crowd.get())).unwrap_or(0);
+    if count() <= crowd || !s.collector_runs() {
+        return;
+    }
+    s.collect();
+    let crowd = count().saturating_mul(2).max(CROWD);
+    level.guarded(|| with(level, |realm| realm.crowd.set(crowd)));
 }
 
 /// Bare: lets go of functions that a box no longer has.

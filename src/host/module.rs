@@ -66,6 +66,7 @@ fn new(s: State) -> c_int {
 fn make(s: State, arg: c_int) {
     flatten(s, arg);
     let level = Level::of(s);
+    realm::collect_forgotten(s, level);
     handle::push_closed(s);
     let height = level.height();
     let exchange = level.take(s);

@@ -266,3 +266,17 @@ pub unsafe fn text_to_number(state: *mut lua_State) {
         }
     }
 }
+
+/// Whether the collector has not been stopped.
+pub unsafe fn collector_runs(state: *mut lua_State) -> bool {
+    #[cfg(not(feature = "lua51"))]
+    {
+        // `LUA_GCISRUNNING`, in all that have it.
+        lua_gc(state, 9, 0) != 0
+    }
+    #[cfg(feature = "lua51")]
+    {
+        let _ = state;
+        true
+    }
+}

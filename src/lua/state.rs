@@ -102,7 +102,19 @@ impl State {
 
     /// Room for `n` more values, or an error.
     pub fn check_stack(self, n: c_int, what: &CStr) {
-        api! { luaL_checkstack(self.0, n, what.as_ptr()) }
+        if self.has_room(n) {
+            return;
+        }
+        // A stack that is nowhere near its longest lacks memory; stock Lua says so from 5.3 on.
+        if self.top() < 7000 {
+            self.push_cstr(c"not enough memory");
+            self.error();
+        }
+        self.push_cstr(c"stack overflow (");
+        self.push_cstr(what);
+        self.push_cstr(c")");
+        self.concat(3);
+        self.error();
     }
 
     pub fn move_to(self, to: State, n: c_int) {
@@ -602,6 +614,11 @@ impl State {
         api! {
             lua_gc(self.0, LUA_GCCOLLECT, 0);
         }
+    }
+
+    /// Whether the collector has not been stopped (always, in Lua 5.1, which doesn't tell).
+    pub fn collector_runs(self) -> bool {
+        api! { compat::collector_runs(self.0) }
     }
 
     pub fn collector_survives(self) -> bool {

@@ -134,27 +134,48 @@ impl Beat {
 thread_local! {
     /// CPU time of the host's own code inside a box's request, ns.
     static OUTSIDE: Cell<u64> = const { Cell::new(0) };
+    static OVERDUE: Cell<bool> = const { Cell::new(false) };
+    /// How many boxes were closed while they were being run.
+    static CLOSINGS: Cell<u64> = const { Cell::new(0) };
 }
 
 /// Runs the host's own code in the middle of a box's request: its CPU time is not the box's, and no deadline is watched meanwhile.
+/// Where one has passed by then, or a box that is being run was closed, [`is_overdue`] says so.
 pub fn outside<R>(f: impl FnOnce() -> R) -> R {
     let beat = TICKET.try_with(|ticket| ticket.beat.get()).unwrap_or(ptr::null());
     // SAFETY: beats are leaked, see the module's text.
     match unsafe { beat.as_ref() } {
         Some(beat) if beat.armed.load(Relaxed) != 0 => {
             beat.disarm();
-            let before = OUTSIDE.replace(0);
+            let (cpu, wall) = (beat.cpu.load(Relaxed), beat.wall.load(Relaxed));
+            let (before, closings) = (OUTSIDE.replace(0), CLOSINGS.get());
             let began = thread_cpu_ns();
             let result = f();
-            OUTSIDE.set(before.saturating_add(thread_cpu_ns().saturating_sub(began)));
+            let ended = thread_cpu_ns();
+            let used = ended.saturating_sub(began);
+            OUTSIDE.set(before.saturating_add(used));
+            let (cpu, now) = (cpu.saturating_add(used), mono_ns());
+            OVERDUE.set(ended >= cpu || now >= wall || closings != CLOSINGS.get());
+            beat.arm(cpu, now.saturating_add(cpu.saturating_sub(ended)), wall);
             result
         }
         _ => f(),
     }
 }
 
+/// Whether the request under way is for a box that can't go on.
+pub fn is_overdue() -> bool {
+    OVERDUE.get()
+}
+
+/// Notes that a box was closed while it was being run.
+pub fn note_closing() {
+    CLOSINGS.set(CLOSINGS.get().wrapping_add(1));
+}
+
 /// What [`outside`] has added up since the last time, ns.
 pub fn take_outside() -> u64 {
+    OVERDUE.set(false);
     OUTSIDE.replace(0)
 }
 

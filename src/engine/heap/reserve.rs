@@ -156,6 +156,15 @@ pub(super) unsafe fn open(start: usize, len: usize) -> bool {
     unsafe { libc::mprotect(start as *mut _, len, libc::PROT_READ | libc::PROT_WRITE) == 0 }
 }
 
+/// Takes access to a piece of a reservation away again.
+///
+/// # Safety
+/// The range was mapped here, and nobody uses it.
+pub(super) unsafe fn close(start: usize, len: usize) -> bool {
+    // SAFETY: the caller's promise.
+    unsafe { libc::mprotect(start as *mut _, len, libc::PROT_NONE) == 0 }
+}
+
 /// # Safety
 /// The range was mapped here, and nobody uses it.
 pub(super) unsafe fn unmap(start: usize, len: usize) {

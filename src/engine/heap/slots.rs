@@ -138,7 +138,10 @@ impl Slot {
         // Cooled before it goes on the list, so that nobody has it meanwhile.
         // SAFETY: as above.
         unsafe { drop_pages(self.base(), used.min(WARM)) };
-        POOL.lock().put_cold((self.base, self.size));
+        // Closed again, so that a crowd of boxes doesn't leave its mappings behind either.
+        // SAFETY: as above.
+        let open = if unsafe { reserve::close(self.base, self.size) } { 0 } else { self.size };
+        POOL.lock().put_cold((self.base, open));
     }
 }
 

@@ -148,6 +148,10 @@ pub unsafe fn unserved(cookie: *const Cookie) -> Result<(*const u8, usize), c_in
 /// # Safety
 /// `cookie` is open, Lua may run, and no callback of this stream is under way.
 pub unsafe fn run(cookie: *mut Cookie, slot: c_int, request: Request, purpose: Purpose) -> Result<(), c_int> {
+    // A reader that never ends its line must not keep the driver from a box whose time is up.
+    if slot == READER && crate::engine::clock::is_overdue() {
+        return Err(libc::ETIME);
+    }
     // SAFETY: the thread's stack has room for two more values; setting an existing element of `running` allocates nothing.
     unsafe {
         let thread = usable(cookie)?;

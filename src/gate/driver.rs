@@ -310,10 +310,12 @@ impl Driver<'_> {
                 }
                 core.threads.set(run.depth.saturating_sub(1));
             }
+            let (exchange, own, above) = (run.exchange, core.excuse(true), core.doomed().map(|d| d.excuse(true)));
+            // Opening runs nobody's code: what crashes there is the interpreter without memory (LuaJIT does).
+            let starved = run.entry == Entry::Open && core.status.get() == Status::Killed(Kind::Fault);
             if run.entry == Entry::Open {
                 self.realm.close(core.id);
             }
-            let (exchange, own, above) = (run.exchange, core.excuse(true), core.doomed().map(|d| d.excuse(true)));
             drop(run);
             ended(&core);
             let caller = owner.and_then(|owner| self.activations.get(owner));
@@ -323,7 +325,7 @@ impl Driver<'_> {
             let length = self.activations.len();
             self.waiting.retain(|&waiter| waiter < length);
             let text = if own.is_empty() { above.unwrap_or_default() } else { own };
-            let reply = answer::error(exchange, &text);
+            let reply = if starved { Reply::NoMemory } else { answer::error(exchange, &text) };
             return match owner {
                 None => Step::Done(reply),
                 Some(owner) => self.reply_to(owner, reply),

@@ -32,7 +32,7 @@ ends("error('at top level')", 1, "at top level")
 
 -- from inside a run: the state goes while the box's stack is alive
 ends("box:set('leave', function() os.exit(5) end) box:dostring('leave()')", 5)
-ends("box:set('leave', function() os.exit(5) end) box:dostring('pcall(coroutine.wrap(leave))')", 5)
+ends("box:set('leave', function() os.exit(5) end) box:dostring('pcall(coroutine.wrap(function() leave() end))')", 5)
 if host.version ~= "5.1" then
   ends("box:set('leave', function() os.exit(6, true) end) box:dostring('leave()')", 6)
   ends([[box:stdout(sandbox.newstream(nil, function() os.exit(6, true) end))

@@ -60,9 +60,9 @@ local got = box:dostring [[
   end
   assert(failed >= 2 and failed < 10, "failed: " .. failed)
   for _, below in ipairs(kept) do below:close() end
-  return sandbox.run("return ('x'):rep(700000):len()", {memory = 2^21})
+  return sandbox.run("return ('x'):rep(500000):len()", {memory = 2^21})
 ]]
-host.equal(got, 700000, "what closing gave back")
+host.equal(got, 500000, "what closing gave back")
 assert(box:usage().memory_peak <= 4 * 2 ^ 20, "more than the limit was in use")
 host.equal(box:status(), "ready", "the box")
 

@@ -342,17 +342,26 @@ fn make_room(s: State, level: Level, run: &Run) {
     let (used, room) = (core.budget.used(), core.budget.headroom());
     let grown = used.saturating_sub(core.collected.get());
     let filling = compat::V51 && room < used / 4 && grown > room;
-    if !pays() || filling {
+    if !filling && pays() {
+        return;
+    }
+    // LuaJIT gives its buffers back by halves.
+    for _ in 0..8 {
+        let before = core.budget.used();
         s.registry_get(key(COLLECT));
         // In Lua 5.1, what a finalizer raises comes out here; it is no matter of this call's.
         s.pcall(0, 0, 0);
         s.set_top(0);
         core.collected.set(core.budget.used());
-        if !pays() {
-            s.push_cstr(c"not enough memory");
-            s.error();
+        if pays() {
+            return;
+        }
+        if core.budget.used() >= before {
+            break;
         }
     }
+    s.push_cstr(c"not enough memory");
+    s.error()
 }
 
 fn compile(s: State) {

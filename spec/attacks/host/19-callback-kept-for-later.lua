@@ -35,7 +35,9 @@ box:dostring [[
   local function guard(f)
     if newproxy then getmetatable(newproxy(true)).__gc = f else setmetatable({}, {__gc = f}) end
   end
-  for _ = 1, 20 do guard(function() bump() end) end
+  -- a userdata can't cross as the argument of its own finalizer: Lua 5.1 raises that wherever the collector runs
+  local direct = not newproxy and bump
+  for _ = 1, 10 do guard(function() bump() end) guard(direct or function() bump() end) end
   collectgarbage() collectgarbage()
 ]]
 box:dostring("collectgarbage() collectgarbage()")

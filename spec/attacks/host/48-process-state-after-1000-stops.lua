@@ -12,12 +12,13 @@ local function stop(options, code, pattern)
   box:close()
 end
 local kinds = {
-  { 250, { cpu = 0.002 }, "while true do end", "cpu limit" },
+  { 290, { cpu = 0.002 }, "while true do end", "cpu limit" },
   { 50, { cpu = 0.002 }, "local s = ('a'):rep(30) return s:find(('a?'):rep(30) .. ('a'):rep(30) .. 'b')", "cpu limit" },
   { 150, { wall = 0.002 }, "while true do pcall(error) end", "wall limit" },
   { 250, { memory = 2 ^ 20 }, "local t = {} while true do t[#t + 1] = {} end", "not enough memory" },
   { 250, { output = 10 }, "while true do io.write('xxxxxxxxxxx') io.stdout:flush() end", "output limit" },
-  { 50, { cpu = 10 }, "local function f() return (('x'):gsub('x', f)) end return f()", "stack overflow" },
+  -- Lua's stack takes 92 MB before it overflows
+  { 10, { cpu = 10, memory = 2 ^ 27 }, "local function f() return 1 + f() end return f()", "stack overflow" },
 }
 local function stops(share)
   for _, kind in ipairs(kinds) do

@@ -21,7 +21,7 @@ posix.count("ALRM")
 posix.interval(0.005)
 for _, code in ipairs {
   "while true do end", "while true do pcall(error, 'x') end", "local s = ('a'):rep(30) return s:find(('a?'):rep(30) .. ('a'):rep(30) .. 'b')",
-  "while true do (loadstring or load)(('x = 1 '):rep(10000)) end", "while true do cb() end", "while true do local t = {} for i = 1, 1000 do t[i] = {} end end",
+  "local load = loadstring or load while true do load(('x = 1 '):rep(10000)) end", "while true do cb() end", "while true do local t = {} for i = 1, 1000 do t[i] = {} end end",
   "while true do table.concat({('x'):rep(1e6), ('y'):rep(1e6)}) end",
 } do
   for _ = 1, 5 do
@@ -37,6 +37,7 @@ posix.usual("ALRM")
 
 -- a handler that sets a hook on the host's state, as lua.c does for SIGINT: the host is interrupted, the box stays whole
 local box = sandbox.new { cpu = 5 }
+posix.count("INT")
 posix.interrupt("INT")
 posix.after("INT", 0.1)
 local ok, message = pcall(function()

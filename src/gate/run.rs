@@ -179,13 +179,13 @@ fn call(seat: &'static Seat, run: &Run) -> Reply {
     while run.core.threads.get() < run.depth {
         let number = run.core.threads.get() + 1;
         let mut made = add_thread(main, number);
-        if !made && compat::V51 {
+        if !made && compat::V51 && run.entry != Entry::Autopsy {
             // No emergency collections here. Its finalizers run without hooks, so a stop among them is a hard one.
             protect_collect(main);
             made = add_thread(main, number);
         }
         if !made {
-            return Reply::NoMemory;
+            return if unseen(run) { Reply::Values } else { Reply::NoMemory };
         }
         run.core.threads.set(number);
     }
@@ -201,14 +201,15 @@ fn call(seat: &'static Seat, run: &Run) -> Reply {
     thread.registry_get(key(HANDLER));
     thread.registry_get(key(ENTRY));
     let ok = thread.pcall(0, 0, 1);
+    let starved =
+        compat::V51 && (!ok && thread.bytes(-1) == Some(compat::NO_MEMORY.as_bytes()) || at_brim(run));
+    if starved && !ok && unseen(run) {
+        return Reply::Values;
+    }
     let reply = if ok {
         Reply::Values
     } else {
         // handler, the error object
-        if compat::V51 && thread.bytes(-1) == Some(compat::NO_MEMORY.as_bytes()) {
-            // This Lua collects nothing when memory runs out: the next call would find the heap as full.
-            protect_collect(thread);
-        }
         thread.registry_get(key(SEND_ERROR));
         thread.insert(-2);
         if thread.pcall(1, 0, 0) {
@@ -218,6 +219,10 @@ fn call(seat: &'static Seat, run: &Run) -> Reply {
         }
     };
     thread.set_top(0);
+    if starved && run.entry != Entry::Autopsy {
+        // These Luas collect nothing when memory runs out: the next call would find the heap as full.
+        protect_collect(thread);
+    }
     reply
 }
 
@@ -231,6 +236,17 @@ fn add_thread(main: State, number: usize) -> bool {
     main.set_top(0);
     main.restart_collector();
     made
+}
+
+/// Whether an autopsy that there is no memory for tells nothing: only Lua 5.1 lacks emergency collections, and a soft stop always
+/// leaves its heap whole.
+fn unseen(run: &Run) -> bool {
+    compat::V51 && !compat::JIT && run.entry == Entry::Autopsy
+}
+
+/// Whether hardly any memory is left to begin another call with.
+fn at_brim(run: &Run) -> bool {
+    run.core.budget.headroom() < run.core.budget.used() / 32
 }
 
 /// A full collection; what finalizers raise is forgotten.

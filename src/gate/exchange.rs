@@ -195,8 +195,8 @@ impl Exchange {
 
 /// Lends exchanges in stack order.
 ///
-/// Bare code that raises doesn't give back what it has taken. So each loan notes how deep in the C stack its taker was: when a
-/// shallower one takes, all deeper ones are gone.
+/// Bare code that raises doesn't give back what it has taken. So each loan notes how deep in the C stack its taker was: when one
+/// takes that is no deeper, the others are gone. (No code takes twice without giving back in between.)
 #[derive(Default)]
 pub struct Desk {
     // Boxed, so that an exchange's address holds while the vector grows.
@@ -221,7 +221,7 @@ impl Desk {
     /// An empty exchange; it is this desk's, and good until the desk is brought back to the height it has now. `taker` is an
     /// address in the C stack frame that asks.
     pub fn take(&mut self, taker: usize) -> Result<*mut Exchange, NoMemory> {
-        while self.busy > 0 && self.takers.get(self.busy - 1).is_some_and(|&t| t < taker) {
+        while self.busy > 0 && self.takers.get(self.busy - 1).is_some_and(|&t| t <= taker) {
             self.lower(self.busy - 1);
         }
         self.takers.truncate(self.busy);

@@ -65,7 +65,8 @@ fn show_objects(s: State, n: c_int) {
             break;
         }
         match conversion {
-            b's' if is_object(s.kind(arg)) => {
+            // LuaJIT quotes the text of objects, too.
+            b's' | b'q' if is_object(s.kind(arg)) && (conversion == b's' || compat::JIT) => {
                 push_string(s, arg);
                 s.replace(arg);
             }

@@ -14,8 +14,10 @@ use std::sync::atomic::{AtomicBool, AtomicI32, AtomicPtr, AtomicU64, AtomicU8, O
 pub mod signal;
 pub mod watchdog;
 
-/// How long a run may take to obey a soft stop.
+/// How long a run may take to obey a soft stop; and how much of that it must have been running, since on a busy machine it may not
+/// have had a turn at all.
 pub const GRACE_NS: u64 = 20_000_000;
+pub const GRACE_CPU_NS: u64 = 3_000_000;
 /// A deadline that never comes.
 pub const NEVER: u64 = u64::MAX;
 
@@ -39,6 +41,8 @@ pub struct Beat {
     stage: AtomicU8,
     why: AtomicU8,
     since: AtomicU64,
+    /// The thread's CPU clock at that time, ns.
+    since_cpu: AtomicU64,
     busy: AtomicBool,
     forks: AtomicU64,
 }
@@ -79,6 +83,7 @@ impl Beat {
             stage: AtomicU8::new(0),
             why: AtomicU8::new(0),
             since: AtomicU64::new(0),
+            since_cpu: AtomicU64::new(0),
             busy: AtomicBool::new(false),
             forks: AtomicU64::new(0),
         }

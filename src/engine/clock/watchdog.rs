@@ -12,7 +12,7 @@ use std::mem;
 use std::ptr;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::*};
 
-use super::{mono_ns, Beat, BEATS, GRACE_NS, NEVER, WHY_CPU, WHY_WALL};
+use super::{mono_ns, Beat, BEATS, GRACE_CPU_NS, GRACE_NS, NEVER, WHY_CPU, WHY_WALL};
 use crate::engine::seat::{STAGE_HARD, STAGE_SOFT};
 
 /// Shortest and longest sleep between two looks while something is armed, ns.
@@ -155,10 +155,15 @@ fn check(beat: &Beat, armed: u64, now: u64) -> u64 {
             } else {
                 return from.min(wall);
             };
+            let used = thread_clock(beat.tid.load(Relaxed)).unwrap_or(0);
+            beat.since_cpu.store(used, Relaxed);
             strike(beat, armed, STAGE_SOFT, why, now);
         }
         stage if stage == STAGE_SOFT && now.saturating_sub(beat.since.load(Relaxed)) >= GRACE_NS => {
-            strike(beat, armed, STAGE_HARD, beat.why.load(Relaxed), now);
+            let used = thread_clock(beat.tid.load(Relaxed)).unwrap_or(u64::MAX);
+            let ran = used.saturating_sub(beat.since_cpu.load(Relaxed));
+            let stage = if ran >= GRACE_CPU_NS { STAGE_HARD } else { STAGE_SOFT };
+            strike(beat, armed, stage, beat.why.load(Relaxed), beat.since.load(Relaxed));
         }
         // Again: the last signal may have come while the thread was between its own stack and the box's.
         stage => strike(beat, armed, stage, beat.why.load(Relaxed), beat.since.load(Relaxed)),

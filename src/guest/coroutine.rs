@@ -25,7 +25,7 @@ fn check_thread(s: State, arg: c_int) -> State {
     match s.thread(arg) {
         Some(co) => co,
         None if compat::CLOSING => s.type_error(arg, c"thread"),
-        None if compat::V53 => s.arg_error(arg, c"thread expected"),
+        None if compat::INTEGERS => s.arg_error(arg, c"thread expected"),
         None => s.arg_error(arg, c"coroutine expected"),
     }
 }
@@ -54,7 +54,7 @@ fn resume_with(s: State, co: State, args: c_int) -> Result<c_int, ()> {
     let state = state_of(s, co);
     if state != c"suspended" {
         // Lua 5.2 and 5.3 tell the dead by their empty stack.
-        let empty = (compat::V52 || compat::V53) && co.status() == 0 && co.top() == 0;
+        let empty = !compat::V51 && !compat::CLOSING && co.status() == 0 && co.top() == 0;
         s.push_cstr(match state.to_bytes() {
             _ if empty => c"cannot resume dead coroutine",
             b"dead" => c"cannot resume dead coroutine",

@@ -29,6 +29,38 @@ pub fn wrap_stock(s: State, name: &CStr, ours: mlua::ffi::lua_CFunction) {
     s.raw_set_field(-2, name);
 }
 
+/// Calls the stock function behind ours with the `n` arguments on top, and raises what it raises as if it were ours: stock code that C
+/// calls knows neither its own name nor the position of its caller.
+pub fn call_stock(s: State, n: c_int, results: c_int) {
+    s.copy(State::upvalue(1));
+    s.insert(-(n + 1));
+    if s.pcall(n, results, 0) {
+        return;
+    }
+    match s.bytes(-1) {
+        Some(text) if text != compat::NO_MEMORY.as_bytes() => {
+            if let Some((arg, said)) = misuse(text) {
+                s.push_bytes(said);
+                s.arg_error_top(arg);
+            }
+            s.push_where(1);
+            s.insert(-2);
+            s.concat(2);
+        }
+        _ => {}
+    }
+    s.error()
+}
+
+/// The argument that a message blames, and what it says of it.
+fn misuse(text: &[u8]) -> Option<(c_int, &[u8])> {
+    let rest = text.strip_prefix(b"bad argument #")?;
+    let digits = rest.iter().take_while(|b| b.is_ascii_digit()).count();
+    let (number, rest) = rest.split_at_checked(digits)?;
+    let said = rest.strip_prefix(b" to '?' (")?.strip_suffix(b")")?;
+    Some((std::str::from_utf8(number).ok()?.parse().ok()?, said))
+}
+
 /// An identity for the object at `index`: a keyed hash (SipHash) of its address, which tells nothing of memory.
 fn identity(s: State, index: c_int) -> u64 {
     let secret = Level::of(s).core().map_or(0, |core| core.secret);
@@ -58,6 +90,9 @@ pub fn push_string(s: State, index: c_int) {
         s.call(1, 1);
         if compat::INTEGERS && !matches!(s.kind(-1), Kind::String | Kind::Number) {
             s.raise(c"'__tostring' must return a string");
+        }
+        if !compat::V51 && s.kind(-1) == Kind::Number {
+            s.to_text(-1);
         }
         return;
     }
@@ -130,9 +165,11 @@ fn print(s: State) -> c_int {
 
 /// `load`, and `loadstring` of Lua 5.1: stock, but for text only, whatever mode is asked for.
 fn load(s: State) -> c_int {
+    // A string that is text may name any mode: the stock function refuses what doesn't fit, in its own words.
+    let text = s.bytes(1).is_some_and(|code| code.first() != Some(&0x1b));
     if compat::V51 && !compat::JIT {
         refuse_binary(s);
-    } else {
+    } else if s.top() > 0 && !text {
         if s.top() < 3 {
             s.set_top(3);
         }
@@ -144,9 +181,12 @@ fn load(s: State) -> c_int {
         s.push_cstr(if wants_text { c"t" } else { c"-" });
         s.replace(3);
     }
-    s.copy(State::upvalue(1));
-    s.insert(1);
-    s.call(s.top() - 1, State::ALL);
+    call_stock(s, s.top(), State::ALL);
+    if s.bytes(-1) == Some(b"reader function must return a string") {
+        s.push_where(1);
+        s.insert(-2);
+        s.concat(2);
+    }
     s.top()
 }
 

@@ -12,6 +12,9 @@ pub fn open(s: State) {
     if !compat::JIT {
         s.set_functions(SWITCHES);
     }
+    if !compat::V51 {
+        s.set_functions(&[(c"yield", function(yield_up))]);
+    }
     if compat::CLOSING {
         s.set_functions(CLOSING);
     }
@@ -21,7 +24,8 @@ pub fn open(s: State) {
 fn check_thread(s: State, arg: c_int) -> State {
     match s.thread(arg) {
         Some(co) => co,
-        None if compat::CLOSING || compat::INTEGERS => s.type_error(arg, c"coroutine"),
+        None if compat::CLOSING => s.type_error(arg, c"thread"),
+        None if compat::INTEGERS => s.arg_error(arg, c"thread expected"),
         None => s.arg_error(arg, c"coroutine expected"),
     }
 }
@@ -49,7 +53,10 @@ fn resume_with(s: State, co: State, args: c_int) -> Result<c_int, ()> {
     }
     let state = state_of(s, co);
     if state != c"suspended" {
+        // Lua 5.2 and 5.3 tell the dead by their empty stack.
+        let empty = !compat::V51 && !compat::CLOSING && co.status() == 0 && co.top() == 0;
         s.push_cstr(match state.to_bytes() {
+            _ if empty => c"cannot resume dead coroutine",
             b"dead" => c"cannot resume dead coroutine",
             b"normal" if !compat::V51 => c"cannot resume non-suspended coroutine",
             b"running" if !compat::V51 => c"cannot resume non-suspended coroutine",
@@ -99,7 +106,7 @@ fn resume(s: State) -> c_int {
 
 /// `coroutine.wrap(f)`
 fn wrap(s: State) -> c_int {
-    if compat::V51 && s.is_c_function(1) {
+    if compat::V51 && (s.kind(1) != Kind::Function || s.is_c_function(1)) {
         s.arg_error(1, c"Lua function expected");
     }
     s.check_function(1);
@@ -139,6 +146,15 @@ fn call_wrapped(s: State) -> c_int {
             s.error()
         }
     }
+}
+
+/// `coroutine.yield(...)`: stock, but that the thread of a call is taken for the main one.
+fn yield_up(s: State) -> c_int {
+    if Level::of(s).is_base(s) {
+        s.push_cstr(c"attempt to yield from outside a coroutine");
+        s.error();
+    }
+    s.yield_up(s.top())
 }
 
 /// `coroutine.running()`: the thread that a call from the host runs on is the box's main one.

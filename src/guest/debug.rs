@@ -2,7 +2,7 @@
 
 use std::os::raw::c_int;
 
-use crate::lua::{function, Entry, Kind, State};
+use crate::lua::{compat, function, Entry, Kind, State};
 
 pub fn open(s: State) {
     s.new_table();
@@ -17,7 +17,12 @@ fn traceback(s: State) -> c_int {
         None => (s, 0),
     };
     let message = arg + 1;
-    if !matches!(s.kind(message), Kind::None | Kind::Nil | Kind::String | Kind::Number) {
+    let untouched = match s.kind(message) {
+        Kind::None | Kind::String | Kind::Number => false,
+        Kind::Nil => compat::V51,
+        _ => true,
+    };
+    if untouched {
         s.set_top(message);
         return 1;
     }

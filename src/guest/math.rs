@@ -5,7 +5,7 @@
 
 use std::os::raw::c_int;
 
-use super::base::wrap_stock;
+use super::base::{call_stock, wrap_stock};
 use crate::gate::level::Level;
 use crate::lua::{compat, function, Entry, State};
 
@@ -40,13 +40,11 @@ fn next(s: State) -> u64 {
 
 /// `math.randomseed` of Lua 5.4: stock, but seeded by the system where no seed is given.
 fn reseed(s: State) -> c_int {
-    s.copy(State::upvalue(1));
-    s.insert(1);
-    if s.top() == 1 {
+    if s.top() == 0 {
         s.push_integer(next(s) as i64);
         s.push_integer(next(s) as i64);
     }
-    s.call(s.top() - 1, State::ALL);
+    call_stock(s, s.top(), State::ALL);
     s.top()
 }
 

@@ -2,7 +2,7 @@
 
 use std::os::raw::c_int;
 
-use super::base::{push_identity, push_string, wrap_stock};
+use super::base::{call_stock, push_identity, push_string, wrap_stock};
 use crate::lua::{compat, function, Kind, State};
 
 pub fn open(s: State) {
@@ -25,10 +25,17 @@ fn format(s: State) -> c_int {
     if (2..=n).any(|i| is_object(s.kind(i))) || has_pointer(s) {
         show_objects(s, n);
     }
-    s.copy(State::upvalue(1));
-    s.insert(1);
-    s.call(n, 1);
+    call_stock(s, n, 1);
     1
+}
+
+/// Whether the stock function would show an object's address here: Lua 5.1 takes strings alone, LuaJIT quotes anything.
+fn shows_object(conversion: u8) -> bool {
+    match conversion {
+        b's' => !compat::V51 || compat::JIT,
+        b'q' => compat::JIT,
+        _ => false,
+    }
 }
 
 /// `%p` is of Lua 5.4 and LuaJIT.
@@ -65,8 +72,7 @@ fn show_objects(s: State, n: c_int) {
             break;
         }
         match conversion {
-            // LuaJIT quotes the text of objects, too.
-            b's' | b'q' if is_object(s.kind(arg)) && (conversion == b's' || compat::JIT) => {
+            c if shows_object(c) && is_object(s.kind(arg)) => {
                 push_string(s, arg);
                 s.replace(arg);
             }

@@ -481,6 +481,12 @@ impl State {
         }
     }
 
+    /// What a function gives back, as its last act, to yield the `n` values on top.
+    pub fn yield_up(self, n: c_int) -> c_int {
+        // SAFETY: bare code, as all that may raise; Lua drops the caller's frame.
+        unsafe { lua_yield(self.0, n) }
+    }
+
     pub fn status(self) -> c_int {
         api! { lua_status(self.0) }
     }

@@ -179,8 +179,8 @@ fn call(seat: &'static Seat, run: &Run) -> Reply {
     while run.core.threads.get() < run.depth {
         let number = run.core.threads.get() + 1;
         let mut made = add_thread(main, number);
-        if !made && compat::V51 && run.entry != Entry::Autopsy {
-            // No emergency collections here. Its finalizers run without hooks, so a stop among them is a hard one.
+        if !made && compat::STARVES && run.entry != Entry::Autopsy {
+            // Finalizers run without hooks here, so a stop among them is a hard one.
             protect_collect(main);
             made = add_thread(main, number);
         }
@@ -201,9 +201,8 @@ fn call(seat: &'static Seat, run: &Run) -> Reply {
     thread.registry_get(key(HANDLER));
     thread.registry_get(key(ENTRY));
     let ok = thread.pcall(0, 0, 1);
-    let starved =
-        compat::V51 && (!ok && thread.bytes(-1) == Some(compat::NO_MEMORY.as_bytes()) || at_brim(run));
-    if starved && !ok && unseen(run) {
+    let no_memory = !ok && thread.bytes(-1) == Some(compat::NO_MEMORY.as_bytes());
+    if no_memory && unseen(run) {
         return Reply::Values;
     }
     let reply = if ok {
@@ -219,8 +218,8 @@ fn call(seat: &'static Seat, run: &Run) -> Reply {
         }
     };
     thread.set_top(0);
-    if starved && run.entry != Entry::Autopsy {
-        // These Luas collect nothing when memory runs out: the next call would find the heap as full.
+    if compat::STARVES && run.entry != Entry::Autopsy && (no_memory || at_brim(run)) {
+        // Nothing was or will be collected for lack of memory: the next call would find the heap as full.
         protect_collect(thread);
     }
     reply
@@ -238,10 +237,10 @@ fn add_thread(main: State, number: usize) -> bool {
     made
 }
 
-/// Whether an autopsy that there is no memory for tells nothing: only Lua 5.1 lacks emergency collections, and a soft stop always
-/// leaves its heap whole.
+/// Whether this is an autopsy that may as well be left undone: finalizers of Lua 5.1 and 5.2 run without hooks, so a soft stop always
+/// leaves a whole heap there.
 fn unseen(run: &Run) -> bool {
-    compat::V51 && !compat::JIT && run.entry == Entry::Autopsy
+    compat::STARVES && !compat::JIT && run.entry == Entry::Autopsy
 }
 
 /// Whether hardly any memory is left to begin another call with.

@@ -17,6 +17,8 @@ pub const JIT: bool = cfg!(feature = "luajit");
 /// Lua 5.1 and LuaJIT: no `__gc` on tables, functions have environments, no `lua_rawlen`.
 pub const V51: bool = cfg!(any(feature = "lua51", feature = "luajit"));
 pub const V52: bool = cfg!(feature = "lua52");
+/// No collection comes to the rescue where memory runs out while the collector is stopped (on 5.1 and LuaJIT none ever does).
+pub const STARVES: bool = V51 || V52;
 /// Whether numbers come as integers, too.
 pub const INTEGERS: bool = cfg!(any(feature = "lua53", feature = "lua54", feature = "lua55"));
 /// Lua 5.4 and later: to-be-closed variables, `coroutine.close`.

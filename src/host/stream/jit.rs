@@ -29,7 +29,7 @@ use frames::Caller;
 pub unsafe fn to_write(cookie: *mut Cookie) -> Moment {
     match frames::caller() {
         // SAFETY: passed on.
-        Caller::Flush if unsafe { hook::abort_recording(cookie) } => Moment::Now,
+        Caller::Flush if unsafe { hook::abort_recording(cookie, true) } => Moment::Now,
         Caller::Compiled => Moment::Unseen,
         _ => Moment::Later,
     }
@@ -59,6 +59,6 @@ pub unsafe fn to_close(cookie: *mut Cookie) -> Moment {
         return Moment::Later;
     }
     // SAFETY: passed on.
-    unsafe { hook::abort_recording(cookie) };
+    unsafe { hook::abort_recording(cookie, false) };
     Moment::Now
 }

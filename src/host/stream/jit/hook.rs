@@ -68,15 +68,16 @@ fn milliseconds() -> i64 {
     now.tv_sec.saturating_mul(1000).saturating_add(now.tv_nsec / 1_000_000)
 }
 
-/// Setting the hook to what it is aborts a recording, if one is under way. False if that had to be left undone.
+/// Setting the hook to what it is aborts a recording, if one is under way. False if that had to be left undone: a count hook is
+/// left alone unless it `must` be done.
 ///
 /// # Safety
 /// `cookie` is open.
-pub unsafe fn abort_recording(cookie: *mut Cookie) -> bool {
+pub unsafe fn abort_recording(cookie: *mut Cookie, must: bool) -> bool {
     // SAFETY: any thread of the state will do.
     unsafe {
         let state = (*cookie).thread;
-        if state.is_null() || !may_disturb(state, (*cookie).life) {
+        if state.is_null() || !(must || may_disturb(state, (*cookie).life)) {
             return false;
         }
         lua_sethook(state, lua_gethook(state), lua_gethookmask(state), lua_gethookcount(state));

@@ -130,12 +130,7 @@ pub fn answer(realm: &Realm, asker: Option<&Rc<Core>>, request: Request, exchang
         },
         Request::Bind { id, stream, bound } => match find(id) {
             Some(core) => {
-                let [input, output, errors] = &core.streams;
-                match stream {
-                    Stream::In => input.set(bound),
-                    Stream::Out => output.set(bound),
-                    Stream::Err => errors.set(bound),
-                }
+                core.bind(stream, bound);
                 Reply::Values
             }
             None => return closed(),
@@ -271,7 +266,7 @@ fn stream_request(
     request: Request,
     exchange: *mut Exchange,
 ) -> Answer {
-    let bound = core.streams.get(stream.index()).map_or(Bound::Nothing, |b| b.get());
+    let (bound, _) = core.binding(stream);
     let mut victim = None;
     if op == StreamOp::Write && stream != Stream::In {
         let (allowed, stopped) = core.charge_output(payload(exchange).len());

@@ -6,7 +6,7 @@ use std::rc::Rc;
 use mlua::ffi::lua_State;
 
 use super::limits::{nanoseconds, Asked, Limit, Per, MAX_DEPTH};
-use super::request::{Bound, Id};
+use super::request::{Bound, Id, Stream};
 use crate::engine::clock::NEVER;
 use crate::engine::heap::{Budget, Heap};
 
@@ -62,7 +62,8 @@ pub struct Core {
     pub wall_deadline: Cell<u64>,
     /// When it began; 0 for none.
     pub call_began: Cell<u64>,
-    pub streams: [Cell<Bound>; 3],
+    /// What each stream is bound to, and the number of that assignment.
+    streams: [Cell<(Bound, u64)>; 3],
     pub environment: Cell<bool>,
     pub exit: Cell<Option<i64>>,
     releases_up: RefCell<Vec<(u64, u64)>>,
@@ -143,7 +144,7 @@ impl Core {
             spent: Cell::default(),
             wall_deadline: Cell::new(NEVER),
             call_began: Cell::new(0),
-            streams: [const { Cell::new(Bound::Nothing) }; 3],
+            streams: [const { Cell::new((Bound::Nothing, 1)) }; 3],
             environment: Cell::new(false),
             exit: Cell::new(None),
             releases_up: RefCell::default(),
@@ -172,6 +173,18 @@ impl Core {
     pub fn depth_left(&self) -> u32 {
         let left = |(above, core): (u32, &Core)| (core.limits.get().depth as u32).saturating_sub(above);
         (0..).zip(self.chain()).map(left).min().unwrap_or(0)
+    }
+
+    /// Assigns a stream.
+    pub fn bind(&self, stream: Stream, bound: Bound) {
+        if let Some(place) = self.streams.get(stream.index()) {
+            place.set((bound, place.get().1 + 1));
+        }
+    }
+
+    /// What a stream is bound to, and the number of that assignment, from 1.
+    pub fn binding(&self, stream: Stream) -> (Bound, u64) {
+        self.streams.get(stream.index()).map_or((Bound::Nothing, 1), Cell::get)
     }
 
     /// CPU time that is left of the allowance, ns.

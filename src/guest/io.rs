@@ -72,7 +72,7 @@ pub fn read_standard(s: State, format: Format) {
 
 /// Whether the stream at `index` is open; `None` where it is no stream.
 pub fn is_open(s: State, index: c_int) -> Option<bool> {
-    stream::at(s, index).map(|handle| handle.is_open())
+    stream::at(s, index).map(|handle| handle.is_open(s))
 }
 
 /// Bare: does for a box below what it asks of the stream on top of the stack.

@@ -21,7 +21,8 @@ static KEY: u8 = 0;
 /// What lies in a handle's userdata.
 pub struct Handle {
     kind: Behind,
-    open: bool,
+    /// Of a standard stream: the assignment that the box has closed (counted from 1). Of others: 1 where it is closed. 0 for open.
+    closed: u64,
     /// The call (by its Lua thread) that is in one of the stream's own functions; 0 for none.
     busy: usize,
     /// How much of the piece that the reader gave last has been read.
@@ -61,7 +62,7 @@ pub fn set_metatable(s: State) {
 fn push(s: State, kind: Behind) {
     let place = s.new_userdata(mem::size_of::<Handle>()) as *mut Handle;
     // SAFETY: fresh memory of that size.
-    unsafe { place.write(Handle { kind, open: kind != Behind::Functions, busy: 0, at: 0 }) };
+    unsafe { place.write(Handle { kind, closed: u64::from(kind == Behind::Functions), busy: 0, at: 0 }) };
     s.registry_get(key());
     s.set_metatable(-2);
 }
@@ -81,7 +82,7 @@ pub fn push_made(s: State) {
     }
     s.set_user_table(-2);
     if let Some(handle) = at(s, -1) {
-        handle.open = true;
+        handle.closed = 0;
     }
 }
 
@@ -99,8 +100,17 @@ pub fn at<'a>(s: State, index: c_int) -> Option<&'a mut Handle> {
 }
 
 impl Handle {
-    pub fn is_open(&self) -> bool {
-        self.open
+    /// Bare: whether the box has not closed it, or the owner has assigned another file since.
+    pub fn is_open(&self, s: State) -> bool {
+        self.closed == 0 || self.closed != self.assignment(s)
+    }
+
+    /// The number of the assignment in force; that of a stream over functions is the only one.
+    fn assignment(&self, s: State) -> u64 {
+        match (self.kind, Level::of(s).core()) {
+            (Behind::Standard(stream), Some(core)) => core.binding(stream).1,
+            _ => 1,
+        }
     }
 }
 
@@ -199,7 +209,7 @@ pub fn read(s: State, index: c_int, format: Format) -> c_int {
 pub fn close(s: State, index: c_int) -> c_int {
     let index = s.absolute(index);
     let Some(handle) = at(s, index) else { return push_failure(s, BAD_FILE) };
-    handle.open = false;
+    handle.closed = handle.assignment(s);
     if handle.kind == Behind::Functions && push_function(s, index, CLEANER) {
         // Forgotten first, so that it is called once.
         s.push_user_table(index);

@@ -30,6 +30,7 @@ impl Meter {
         if !process::ready() {
             return None;
         }
+        clock::signal::ensure();
         Some(Meter { beat: clock::beat()?, mask: None, charged: None, since: 0, armed: 0 })
     }
 

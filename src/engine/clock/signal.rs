@@ -30,8 +30,11 @@ const ALTERNATE_LEAST: usize = 8 << 10;
 const FAULTS: [c_int; 5] = [libc::SIGSEGV, libc::SIGBUS, libc::SIGILL, libc::SIGFPE, libc::SIGABRT];
 
 static NUMBER: AtomicI32 = AtomicI32::new(0);
-/// Leaked `sigaction` that was installed before ours, per entry of `FAULTS`.
+/// Leaked `sigaction` that stood where ours was put, per entry of `FAULTS`; and the one that stood there the first time.
 static BEFORE: [AtomicUsize; FAULTS.len()] = [const { AtomicUsize::new(0) }; FAULTS.len()];
+static FIRST: [AtomicUsize; FAULTS.len()] = [const { AtomicUsize::new(0) }; FAULTS.len()];
+/// Stack address of the call that passes a fault on; 0 for none.
+static FORWARDING: AtomicUsize = AtomicUsize::new(0);
 
 type Handler = unsafe extern "C" fn(c_int, *mut libc::siginfo_t, *mut c_void);
 
@@ -52,18 +55,44 @@ pub fn install() -> bool {
         if !set(number, on_clock, libc::SA_RESTART, ptr::null_mut()) {
             return false;
         }
-        for (entry, &signal) in BEFORE.iter().zip(FAULTS.iter()) {
-            let old: &'static mut libc::sigaction = Box::leak(Box::new(mem::zeroed()));
-            if libc::sigaction(signal, ptr::null(), old) != 0 {
+    }
+    take_faults()
+}
+
+/// Puts our handlers of faults in front of whatever stands there now.
+fn take_faults() -> bool {
+    for ((before, first), &signal) in BEFORE.iter().zip(&FIRST).zip(&FAULTS) {
+        // SAFETY: sigaction on valid values; what was there is kept for ever, since a handler may be looking at it.
+        unsafe {
+            let mut old: libc::sigaction = mem::zeroed();
+            if libc::sigaction(signal, ptr::null(), &mut old) != 0 {
                 return false;
             }
-            entry.store(old as *mut libc::sigaction as usize, SeqCst);
+            if old.sa_sigaction == on_fault as Handler as usize {
+                continue;
+            }
+            let kept = Box::leak(Box::new(old)) as *mut libc::sigaction as usize;
+            before.store(kept, SeqCst);
+            let _ = first.compare_exchange(0, kept, SeqCst, SeqCst);
             if !set(signal, on_fault, libc::SA_NODEFER, ptr::null_mut()) {
                 return false;
             }
         }
     }
     true
+}
+
+/// A host may have put handlers of its own over ours since the last run: then ours go in front again, and pass on what is no box's.
+pub fn ensure() {
+    // SAFETY: only reads the disposition.
+    let ours = unsafe {
+        let mut now: libc::sigaction = mem::zeroed();
+        libc::sigaction(libc::SIGSEGV, ptr::null(), &mut now) == 0
+            && now.sa_sigaction == on_fault as Handler as usize
+    };
+    if !ours {
+        take_faults();
+    }
 }
 
 unsafe fn is_free(signal: c_int) -> bool {
@@ -282,10 +311,17 @@ unsafe fn forward(signal: c_int, info: *mut libc::siginfo_t, context: *mut c_voi
     // SAFETY: what was installed before us is called as the kernel would have called it.
     unsafe {
         let Some(index) = FAULTS.iter().position(|&s| s == signal) else { return };
-        let Some(old) = BEFORE.get(index).and_then(|e| (e.load(SeqCst) as *const libc::sigaction).as_ref())
+        // A handler that stands over ours, and calls ours for what it doesn't know, comes here from inside the call below: it gets the
+        // one that was there before both. (One that jumped away left its mark, but is no caller of this.)
+        let here = (&raw const index) as usize;
+        let outer = FORWARDING.load(SeqCst);
+        let again = here < outer && outer - here < ALTERNATE_SIZE;
+        let table = if again { &FIRST } else { &BEFORE };
+        let Some(old) = table.get(index).and_then(|e| (e.load(SeqCst) as *const libc::sigaction).as_ref())
         else {
             return;
         };
+        FORWARDING.store(here, SeqCst);
         match old.sa_sigaction {
             libc::SIG_IGN => {}
             libc::SIG_DFL => {
@@ -302,5 +338,6 @@ unsafe fn forward(signal: c_int, info: *mut libc::siginfo_t, context: *mut c_voi
             }
             handler => mem::transmute::<usize, unsafe extern "C" fn(c_int)>(handler)(signal),
         }
+        FORWARDING.store(outer, SeqCst);
     }
 }

@@ -197,7 +197,11 @@ pub fn date(s: State) -> c_int {
             s.push_nil();
             return 1;
         }
-        s.raise(c"date result cannot be represented in this installation");
+        s.raise(if compat::CLOSING {
+            c"date result cannot be represented in this installation"
+        } else {
+            c"time result cannot be represented in this installation"
+        });
     }
     let c = civil_of(time);
     if format.starts_with(b"*t") {
@@ -253,7 +257,9 @@ fn one(s: State, text: &mut Text, c: &Civil, time: i64, format: &[u8], at: usize
     }
     s.push_cstr(c"invalid conversion specifier '%");
     let start = at - usize::from(modifier.is_some());
-    s.push_bytes(format.get(start..(at + 1).min(format.len())).unwrap_or_default());
+    // All that follows is shown, up to where C sees the end of the string.
+    let rest = format.get(start..).unwrap_or_default();
+    s.push_bytes(rest.split(|&b| b == 0).next().unwrap_or_default());
     s.push_cstr(c"'");
     s.concat(3);
     s.arg_error_top(1)
@@ -329,12 +335,14 @@ pub fn time(s: State) -> c_int {
     }
     s.check_table(1);
     s.set_top(1);
+    // In the order in which each Lua asks, since the first that is wrong is complained of.
+    let clock = |s| (field(s, c"sec", Some(0)), field(s, c"min", Some(0)), field(s, c"hour", Some(12)));
+    let early = (!compat::CLOSING).then(|| (clock(s), field(s, c"day", None), field(s, c"month", None)));
     let year = field(s, c"year", None);
-    let month = field(s, c"month", None);
-    let day = field(s, c"day", None);
-    let hour = field(s, c"hour", Some(12));
-    let minute = field(s, c"min", Some(0));
-    let second = field(s, c"sec", Some(0));
+    let (month, day, (second, minute, hour)) = match early {
+        Some((clock, day, month)) => (month, day, clock),
+        None => (field(s, c"month", None), field(s, c"day", None), clock(s)),
+    };
     // Fields out of range carry over, as with C's `mktime`.
     let months = month - 1;
     let days = days_of(year + months.div_euclid(12), months.rem_euclid(12) + 1, 1) + day - 1;

@@ -60,11 +60,12 @@ fn random(s: State) -> c_int {
         2 => (s.check_integer(1), s.check_integer(2)),
         _ => s.raise(c"wrong number of arguments"),
     };
+    let blamed = if compat::INTEGERS { 1 } else { s.top() };
     if low > high {
-        s.arg_error(s.top(), c"interval is empty");
+        s.arg_error(blamed, c"interval is empty");
     }
     if compat::INTEGERS && low < 0 && high > i64::MAX + low {
-        s.arg_error(s.top(), c"interval too large");
+        s.arg_error(blamed, c"interval too large");
     }
     let width = high.wrapping_sub(low) as u64;
     s.push_integer(low.wrapping_add(below(s, width) as i64));

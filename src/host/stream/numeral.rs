@@ -65,10 +65,20 @@ mod grammar {
 
     /// `L_MAXLENNUM`
     const LONGEST: usize = 200;
+    const TOO_LONG: usize = LONGEST + 1;
+
+    /// Whether one more byte, which `belongs` to the numeral or not, may be taken. One too many makes it none.
+    fn fits(scanner: &mut Scanner, belongs: bool) -> bool {
+        if belongs && scanner.taken == LONGEST {
+            scanner.taken = TOO_LONG;
+        }
+        belongs && scanner.taken < LONGEST
+    }
 
     /// Whether the byte was one of `set`, and taken.
     fn accept(scanner: &mut Scanner, set: &[u8]) -> Result<bool, Stop> {
-        let fits = scanner.is(set) && scanner.taken < LONGEST;
+        let belongs = scanner.is(set);
+        let fits = fits(scanner, belongs);
         if fits {
             scanner.take()?;
         }
@@ -77,7 +87,7 @@ mod grammar {
 
     fn digits(scanner: &mut Scanner, hex: bool) -> Result<usize, Stop> {
         let before = scanner.taken;
-        while scanner.is_digit(hex) && scanner.taken < LONGEST {
+        while fits(scanner, scanner.is_digit(hex)) {
             scanner.take()?;
         }
         Ok(scanner.taken.saturating_sub(before))
@@ -101,6 +111,9 @@ mod grammar {
         if count > 0 && accept(scanner, if hex { b"pP" } else { b"eE" })? {
             accept(scanner, b"+-")?;
             digits(scanner, false)?;
+        }
+        if scanner.taken == TOO_LONG {
+            scanner.source.forget(LONGEST);
         }
         Ok(())
     }

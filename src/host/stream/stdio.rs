@@ -119,7 +119,6 @@ impl Source<'_> {
     }
 
     /// Takes the last `count` bytes back out of the result.
-    #[cfg(any(feature = "lua51", feature = "lua52", feature = "luajit"))]
     pub(super) fn forget(&mut self, count: usize) {
         self.out.truncate(self.out.len().saturating_sub(count));
     }

@@ -16,7 +16,8 @@ local SHOW = [[
     ("x"):gmatch("x"), load or loadstring, newproxy and newproxy() or {}, package.loaded, getmetatable("") }
   for _, value in ipairs(values) do
     see(value)
-    see(string.format("%s", value))
+    -- Lua 5.1 takes no object here.
+    see(select(2, pcall(string.format, "%s", value)))
     see(select(2, pcall(string.format, "%p", value)))
     see(select(2, pcall(string.format, "%20p", value)))
     see(select(2, pcall(string.format, "%q", value)))
@@ -112,7 +113,8 @@ describe("addresses", function()
       end
       collectgarbage()
       for name, value in pairs(seen) do assert(tostring(value) == name) end
-      assert(tostring(t) == before and string.format("%s", t) == before)
+      local ok, shown = pcall(string.format, "%s", t)
+      assert(tostring(t) == before and (shown == before or not ok and _VERSION == "Lua 5.1"))
       assert(tostring(print) == tostring(print) and tostring(print) ~= tostring(pairs))
       return true]]))
   end)

@@ -328,7 +328,9 @@ pub fn crossing(s: State, level: Level, link: Link, request: Request, first: c_i
     let height = level.height();
     let exchange = level.take(s);
     let n = (s.top() - first + 1).max(0);
-    Encoder::new(s, level, exchange, Side::Out, link).encode(first, n, first);
+    // Code goes over as the code and its name, then the arguments: the first of these is argument 1 of the chunk.
+    let number = if matches!(request, Request::Run { entry: Entry::Code, .. }) { -1 } else { 1 };
+    Encoder::new(s, level, exchange, Side::Out, link).encode(first, n, number);
     // What stands before the arguments stays: the handle of the box, which may have no other reference.
     s.set_top(first - 1);
     level.ask(s, request, exchange);

@@ -193,7 +193,7 @@ pub fn date(s: State) -> c_int {
     let format = format.strip_prefix(b"!").unwrap_or(format);
     // Years that a C `int` can't hold are refused by stock Lua too.
     if !(-67_768_040_609_740_800..=67_768_036_191_676_799).contains(&time) {
-        if compat::V51 {
+        if !compat::INTEGERS {
             s.push_nil();
             return 1;
         }
@@ -243,9 +243,7 @@ fn one(s: State, text: &mut Text, c: &Civil, time: i64, format: &[u8], at: usize
         Some(b'E') => b"cCxXyY".contains(&conversion),
         Some(_) => b"deHImMSuUVwWy".contains(&conversion),
     };
-    // Lua 5.2 allows what C89 has.
-    let known = !compat::V52 || b"aAbBcdHIjmMpSUwWxXyYzZ%".contains(&conversion) && modifier.is_none();
-    let known = known && (compat::V51 || conversion != b's');
+    let known = compat::V51 || conversion != b's';
     if allowed && known && convert(text, c, time, conversion) {
         return at + 1;
     }
@@ -304,7 +302,7 @@ fn field(s: State, name: &'static CStr, default: Option<i64>) -> i64 {
     let value = match s.as_number(-1) {
         Some(n) if !compat::INTEGERS || n.fract() == 0.0 => n as i64,
         Some(_) => complain(s, name, c"' is not an integer"),
-        None if s.is_nil(-1) || compat::V51 => match default {
+        None if s.is_nil(-1) || !compat::INTEGERS => match default {
             Some(default) => default,
             None => complain(s, name, c"' missing in date table"),
         },

@@ -455,6 +455,9 @@ fn option(s: State, arg: c_int, default: &'static [u8], names: &[&[u8]]) -> usiz
 fn file_seek(s: State) -> c_int {
     check_open(s, 1);
     let whence = option(s, 2, b"cur", &[b"set", b"cur", b"end"]) as u8;
+    if compat::V52 && s.as_number(3).is_some_and(|n| n.fract() != 0.0) {
+        s.arg_error(3, c"not an integer in proper range");
+    }
     let offset = s.opt_integer(3, 0);
     stream::seek(s, 1, whence, offset)
 }

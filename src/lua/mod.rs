@@ -20,3 +20,14 @@ mod traceback;
 
 pub use function::{function, Entry};
 pub use state::{Kind, State};
+
+/// The module leaves Lua's symbols to the interpreter that loads it; a test binary has to bring them itself.
+#[cfg(test)]
+mod interpreter {
+    #[cfg_attr(feature = "lua51", link(name = "lua5.1"))]
+    #[cfg_attr(feature = "lua52", link(name = "lua5.2"))]
+    #[cfg_attr(feature = "lua53", link(name = "lua5.3"))]
+    #[cfg_attr(feature = "lua54", link(name = "lua5.4"))]
+    #[cfg_attr(feature = "luajit", link(name = "luajit-5.1"))]
+    extern "C" {}
+}

@@ -129,8 +129,8 @@ fn memory_is_bounded() {
     }
     host.run(c"return newstream(function(n) return ('1'):rep(n) end)");
     let (result, out) = read(host.file(-1), ReadFormat::Number, 100_000);
-    // Lua 5.3 and later read 200 digits, at most.
-    assert!(result == ReadResult::OutOfMemory || out.len() == 200);
+    // To Lua 5.3 and later, what is longer than 200 digits is no numeral.
+    assert!(result == ReadResult::OutOfMemory || out.is_empty(), "{result:?}, {} bytes", out.len());
     host.run(c"local f = io.tmpfile() f:write('12345') f:seek('set') return f");
     assert_eq!(read(host.file(-1), ReadFormat::All, 5), (ReadResult::Data, b"12345".to_vec()));
 }

@@ -234,7 +234,7 @@ describe("values that can't cross", function()
 
   it("are named by where they sit among the arguments", function()
     local box = helpers.box()
-    raises(function() box:dostring("", coro()) end, "argument 1", "coroutine")
+    raises(function() box:dostring("", coro()) end, "argument 1", "thread")
     raises(function() box:dostring("", 1, "x", coro()) end, "argument 3")
     raises(function() box:dostring("", { users = { 1, 2, coro() } }) end, "argument 1.users[3]")
     raises(function() box:dostring("", {}, { a = { b = { c = coro() } } }) end, "argument 2.a.b.c")

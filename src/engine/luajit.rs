@@ -174,11 +174,11 @@ fn unmap_areas(layout: &Layout, main: usize, trusted: bool) {
     // After a crash only what the kernel confirms to be such an area is unmapped.
     let known = if trusted || area == 0 { None } else { Some(mappings().unwrap_or_default()) };
     for _ in 0..4096 {
-        if area == 0 || area % 4096 != 0 {
+        if area == 0 || !area.is_multiple_of(4096) {
             return;
         }
         let (Some(next), Some(size)) = (word_at(area), word_at(area + size_of::<usize>())) else { return };
-        if size == 0 || size % 4096 != 0 || size > LARGEST_AREA {
+        if size == 0 || !size.is_multiple_of(4096) || size > LARGEST_AREA {
             return;
         }
         if let Some(known) = &known {

@@ -98,7 +98,10 @@ impl Driver<'_> {
         exchange: *mut Exchange,
         owner: Option<usize>,
     ) -> Result<(), Reply> {
-        core.begin_call();
+        // Opening is no call of the host's, and runs none of the box's code.
+        if entry != Entry::Open {
+            core.begin_call();
+        }
         if core.doomed().is_some_and(|doomed| std::ptr::eq(doomed, &*core)) {
             return Err(answer::error(exchange, &core.excuse(false)));
         }

@@ -64,6 +64,9 @@ writer:flush()
 box:close()
 local done, wrong = writer:write("y")
 if done then done, wrong = writer:flush() end
+-- LuaJIT: what an unbuffered write came to may be known after the flush that had nothing left to do
+if done and host.version == "jit" then done, wrong = writer:write("z") end
+if done and host.version == "jit" then done, wrong = writer:close() end
 assert(not done and type(wrong) == "string", "writing into a closed box worked")
 pcall(writer.close, writer)
 

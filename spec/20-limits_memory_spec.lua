@@ -178,7 +178,7 @@ describe("the memory limit", function()
 
   helpers.it_unless(crash, "doesn't stop the cpu limit from holding against code that swallows the error", function()
     local box = helpers.box { memory = 2 * MiB, cpu = 0.3 }
-    helpers.assert_cpu_stop(box, 0.3, 
+    helpers.assert_cpu_stop(box, 0.3,
       "local t = {} local function f() t[#t + 1] = ('x'):rep(1000) .. #t end while true do pcall(f) end")
   end)
 

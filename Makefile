@@ -30,8 +30,9 @@ demo:
 	@scripts/demo
 
 bench:
-	@if [ -x bench/run ]; then scripts/setup test && scripts/build 5.4 && exec bench/run; \
-	else echo 'make bench: there are no benchmarks yet (bench/run is missing)' >&2; exit 1; fi
+	@scripts/setup test
+	@for lua in $(LUA); do scripts/build $$lua || exit 1; done
+	@bench/run
 
 clean:
 	rm -rf build target

@@ -47,7 +47,7 @@ collectgarbage()
 assert(huge == nil)
 
 -- one byte for ever, and one line for ever
-box, ok, all = reading(function() return "x" end, "return #io.read('*a')", { memory = 4 * 2 ^ 20, cpu = 30, wall = 30 })
+box, ok, all = reading(function() return "x" end, "return #io.read('*a')", { memory = 2 ^ 20, cpu = 30, wall = 30 })
 assert(not ok and tostring(all):find("not enough memory"), tostring(all))
 host.equal(box:dostring("collectgarbage() return 1"), 1, "after an endless stream")
 box, ok, all = host.within(10, reading, function() return "line\n" end, "while true do io.read('*l') end", { wall = 0.3, cpu = 30 })

@@ -157,7 +157,7 @@ pub fn write(s: State, index: c_int, op: StreamOp) -> c_int {
                 return push_failure(s, BAD_FILE);
             }
             s.copy(text);
-            match call(s, handle, 1) {
+            match call(s, handle, WRITER, 1) {
                 Ok(()) => {
                     s.push_bool(true);
                     1
@@ -209,6 +209,9 @@ pub fn read(s: State, index: c_int, format: Format) -> c_int {
 pub fn close(s: State, index: c_int) -> c_int {
     let index = s.absolute(index);
     let Some(handle) = at(s, index) else { return push_failure(s, BAD_FILE) };
+    if handle.busy != 0 && handle.busy == Level::of(s).base_address() {
+        return push_failure(s, BUSY);
+    }
     handle.closed = handle.assignment(s);
     if handle.kind == Behind::Functions && push_function(s, index, CLEANER) {
         // Forgotten first, so that it is called once.
@@ -216,7 +219,7 @@ pub fn close(s: State, index: c_int) -> c_int {
         s.push_nil();
         s.raw_seti(-2, CLEANER);
         s.pop(1);
-        if let Err(failure) = call(s, handle, 0) {
+        if let Err(failure) = call(s, handle, CLEANER, 0) {
             return push_failure(s, failure);
         }
     }
@@ -237,7 +240,7 @@ fn push_function(s: State, index: c_int, field: i64) -> bool {
 }
 
 /// Calls the stream's function below `args` arguments; leaves one result.
-fn call(s: State, handle: &mut Handle, args: c_int) -> Result<(), Failure> {
+fn call(s: State, handle: &mut Handle, field: i64, args: c_int) -> Result<(), Failure> {
     let now = Level::of(s).base_address();
     if handle.busy == now {
         s.pop(args + 1);
@@ -245,14 +248,18 @@ fn call(s: State, handle: &mut Handle, args: c_int) -> Result<(), Failure> {
     }
     // A call that was stopped inside never came back to clear its mark.
     handle.busy = now;
-    let ok = s.pcall(args, 1, 0);
+    let ok = s.pcall(args, 2, 0);
     handle.busy = 0;
-    if ok {
-        Ok(())
-    } else {
-        s.pop(1);
-        Err(FAILED)
+    // Nil and a message is how stock functions fail: a reader may pass on what one below it gave.
+    let failed = !ok || (field == READER && s.is_nil(-2) && !s.is_nil(-1));
+    s.pop(1);
+    if !failed {
+        return Ok(());
     }
+    if ok {
+        s.pop(1);
+    }
+    Err(FAILED)
 }
 
 /// Makes sure that something is left of the piece at hand, by asking the reader if need be. False at the end.
@@ -275,7 +282,7 @@ fn fill(s: State, index: c_int, handle: &mut Handle) -> Result<bool, Failure> {
         return Ok(false);
     }
     s.push_integer(4096);
-    call(s, handle, 1)?;
+    call(s, handle, READER, 1)?;
     let more = match s.kind(-1) {
         Kind::String | Kind::Number => {
             s.to_text(-1);

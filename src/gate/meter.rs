@@ -47,7 +47,9 @@ impl Meter {
         if self.charged.is_some() {
             self.charge();
         } else {
-            self.mask = Some(clock::signal::unblock());
+            let mask = clock::signal::unblock();
+            self.beat.set_mask(clock::signal::bits(&mask));
+            self.mask = Some(mask);
             self.since = clock::thread_cpu_ns();
             clock::take_outside();
         }
@@ -84,6 +86,7 @@ impl Meter {
     pub fn briefly<R>(&mut self, f: impl FnOnce() -> R) -> R {
         self.stop();
         let mask = clock::signal::unblock();
+        self.beat.set_mask(clock::signal::bits(&mask));
         let now = clock::mono_ns();
         self.beat.arm(NEVER, NEVER, now.saturating_add(BRIEF_NS));
         let result = locale::under_c(f);

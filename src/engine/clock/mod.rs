@@ -44,6 +44,8 @@ pub struct Beat {
     /// The thread's CPU clock at that time, ns.
     since_cpu: AtomicU64,
     busy: AtomicBool,
+    /// Signals that the run itself leaves blocked, one bit each.
+    mask: AtomicU64,
     forks: AtomicU64,
 }
 
@@ -85,6 +87,7 @@ impl Beat {
             since: AtomicU64::new(0),
             since_cpu: AtomicU64::new(0),
             busy: AtomicBool::new(false),
+            mask: AtomicU64::new(0),
             forks: AtomicU64::new(0),
         }
     }
@@ -104,6 +107,16 @@ impl Beat {
         self.armed.store(number, SeqCst);
         watchdog::wake();
         number
+    }
+
+    /// Notes the signals that were blocked before the run.
+    pub fn set_mask(&self, mask: u64) {
+        self.mask.store(mask, Relaxed);
+    }
+
+    /// Whether `mask` blocks more than the run does: then a signal handler of the host's is running.
+    pub fn is_interrupted(&self, mask: u64) -> bool {
+        mask & !self.mask.load(Relaxed) != 0
     }
 
     /// Whether what [`Beat::arm`] gave `number` for is still watched.

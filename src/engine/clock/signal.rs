@@ -178,6 +178,12 @@ pub fn unblock() -> libc::sigset_t {
     }
 }
 
+/// The signals of a set, one bit each.
+pub fn bits(set: &libc::sigset_t) -> u64 {
+    // SAFETY: a set is at least 64 bits long, and begins with those of the signals that Linux has.
+    unsafe { (set as *const libc::sigset_t as *const u64).read_unaligned() }
+}
+
 /// Puts back the mask that [`unblock`] found, where it blocked something that a run needed.
 pub fn restore_mask(old: &libc::sigset_t) {
     // SAFETY: plain calls on a mask that `unblock` filled.
@@ -263,7 +269,10 @@ unsafe extern "C" fn on_clock(_signal: c_int, info: *mut libc::siginfo_t, contex
                 seat.zone.pending.store(STAGE_HARD, Relaxed);
                 let (pc, sp) = (program_counter(context), stack_pointer(context));
                 let base = seat.floor.get().saturating_add(stack::STACK_SIZE - stack::GUARD_SIZE);
-                if seat.zone.zone.load(Relaxed) == ZONE_VM && !luajit::may_hold_lock(pc, sp, base) {
+                // A handler of the host's that runs on this stack must come to its end: its signal would stay blocked.
+                let handling = beat.is_interrupted(bits(&(*(context as *mut libc::ucontext_t)).uc_sigmask));
+                let may_leave = !handling && !luajit::may_hold_lock(pc, sp, base);
+                if seat.zone.zone.load(Relaxed) == ZONE_VM && may_leave {
                     redirect(seat, context, Finish::Killed(Cause::Deadline));
                 }
             }

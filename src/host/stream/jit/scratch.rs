@@ -124,7 +124,7 @@ pub unsafe fn discover(state: *mut lua_State, opener: c_int, scratch: *mut Scrat
             };
             let first = written(top + 3);
             if let Some((place, size)) = first.filter(|(_, size)| *size <= LARGEST) {
-                call(state, top + 4, top + 2, size as lua_Number + 1.0);
+                call(state, top + 4, top + 2, 4.0 * size as lua_Number + 1.0);
                 if written(top + 3).is_some_and(|(again, grown)| again == place && grown > size) {
                     (*scratch).place = (global as *mut usize).add(place).cast();
                 }

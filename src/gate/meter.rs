@@ -47,9 +47,7 @@ impl Meter {
         if self.charged.is_some() {
             self.charge();
         } else {
-            let mask = clock::signal::unblock();
-            self.beat.set_mask(clock::signal::bits(&mask));
-            self.mask = Some(mask);
+            self.mask = Some(self.unblock());
             self.since = clock::thread_cpu_ns();
             clock::take_outside();
         }
@@ -82,11 +80,17 @@ impl Meter {
         locale::under_c(f)
     }
 
+    /// Lets our signals through, and notes what else is blocked; what to restore afterwards.
+    fn unblock(&self) -> libc::sigset_t {
+        let mask = clock::signal::unblock();
+        self.beat.set_mask(clock::signal::bits(&mask));
+        mask
+    }
+
     /// As [`Meter::resume`], for a look at a box that must not take long whatever its heap is like.
     pub fn briefly<R>(&mut self, f: impl FnOnce() -> R) -> R {
         self.stop();
-        let mask = clock::signal::unblock();
-        self.beat.set_mask(clock::signal::bits(&mask));
+        let mask = self.unblock();
         let now = clock::mono_ns();
         self.beat.arm(NEVER, NEVER, now.saturating_add(BRIEF_NS));
         let result = locale::under_c(f);

@@ -363,10 +363,8 @@ fn make_room(s: State, level: Level, run: &Run) {
     // LuaJIT gives its buffers back by halves.
     for _ in 0..8 {
         let before = core.budget.used();
-        s.registry_get(key(COLLECT));
-        // In Lua 5.1, what a finalizer raises comes out here; it is no matter of this call's.
-        s.pcall(0, 0, 0);
-        s.set_top(0);
+        // In Lua 5.1, what a finalizer raises comes out there; it is no matter of this call's.
+        protect_collect(s);
         core.collected.set(core.budget.used());
         if pays() {
             return;

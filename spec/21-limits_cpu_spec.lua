@@ -68,14 +68,18 @@ describe("the cpu limit", function()
   end)
 
   it("starts anew with box:limits, for what is named alone", function()
-    local box = helpers.box { cpu = 0.3 }
-    for _ = 1, 5 do
-      box:dostring(SPEND, 0.15)
-      box:limits { cpu = 0.3 }
+    local box = helpers.box { cpu = 1 }
+    for _ = 1, 2 do
+      box:dostring(SPEND, 0.7)
+      box:limits { cpu = 1 }
     end
-    box:dostring(SPEND, 0.15)
+    box:dostring(SPEND, 0.7)
     box:limits { memory = 2 ^ 25 }
-    raises(function() box:dostring(SPEND, 0.25) end, "cpu limit of 0.3 s exceeded")
+    local before = box:usage().cpu
+    raises(function() box:dostring(SPEND, 5) end, "cpu limit of 1 s exceeded")
+    -- 0.3 s were left; a fresh allowance would have been 1 s.
+    local spent = box:usage().cpu - before
+    assert.is_true(spent < 0.9, "spent " .. spent)
   end)
 
   it("counts in box:usage what was spent over the whole life", function()

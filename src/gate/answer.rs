@@ -12,6 +12,7 @@ use super::realm::Realm;
 use super::request::{Bound, Entry, Id, Reply, Request, Stream, StreamOp};
 use super::serve::What;
 use super::{files, options, random};
+use crate::engine::clock;
 use crate::engine::heap::{Budget, Heap, Slot};
 use crate::host::driver_io;
 
@@ -151,7 +152,7 @@ pub fn answer(realm: &Realm, asker: Option<&Rc<Core>>, request: Request, exchang
         Request::Clock => {
             values(exchange, |w| w.float(asker.map_or(0.0, |core| core.spent.get().cpu_total as f64 / 1e9)))
         }
-        Request::Time => values(exchange, |w| w.integer(files::now())),
+        Request::Time => values(exchange, |w| w.integer(clock::epoch_seconds())),
         Request::Getenv => match asker {
             Some(core) if core.environment.get() => return Answer::Owner(What::Getenv),
             _ => values(exchange, |w| w.nil()),

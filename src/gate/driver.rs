@@ -143,6 +143,7 @@ impl Driver<'_> {
             return self.fall();
         }
         run::take_seat(&core, activation.task.seat(), self.meter.beat());
+        clock::signal::pass_on(activation.task.seat(), self.meter.beat());
         let said = self.meter.resume(|| activation.task.resume(message));
         match said {
             Ok(Event::Ask) => self.ask(&core),

@@ -1,4 +1,4 @@
-//! Reading a chunk from a file, as stock `dofile` does, and the time of day.
+//! Reading a chunk from a file, as stock `dofile` does.
 
 use std::ffi::CStr;
 use std::fs::{File, OpenOptions};
@@ -10,12 +10,6 @@ use super::answer::{error, values};
 use super::exchange::{Exchange, NoMemory};
 use super::parcel::{Item, Reader};
 use super::request::Reply;
-
-/// Seconds since the epoch.
-pub fn now() -> i64 {
-    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
-    since.map_or(0, |d| i64::try_from(d.as_secs()).unwrap_or(i64::MAX))
-}
 
 fn name(mut sent: Reader<'_>) -> Vec<u8> {
     match sent.item() {

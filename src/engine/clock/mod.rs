@@ -63,6 +63,12 @@ pub fn mono_ns() -> u64 {
     read_clock(libc::CLOCK_MONOTONIC)
 }
 
+/// Seconds since 1970, by the clock that stock `os.time` reads: it may lag behind finer ones by a tick.
+pub fn epoch_seconds() -> i64 {
+    // SAFETY: a null pointer asks for the result alone.
+    unsafe { libc::time(ptr::null_mut()) }
+}
+
 fn read_clock(id: libc::clockid_t) -> u64 {
     let mut t = libc::timespec { tv_sec: 0, tv_nsec: 0 };
     // SAFETY: `t` is a valid place to write to.

@@ -18,6 +18,7 @@ use std::sync::atomic::{AtomicI32, AtomicUsize, Ordering::*};
 
 use mlua::ffi::{lua_sethook, LUA_MASKCOUNT};
 
+use super::Beat;
 use crate::engine::luajit;
 use crate::engine::seat::{Seat, STAGE_HARD, STAGE_SOFT};
 use crate::engine::stack;
@@ -293,6 +294,20 @@ pub unsafe fn soften(seat: &Seat) {
     if !current.is_null() {
         // SAFETY: `current` is the thread that runs, kept right by the guest's coroutine functions.
         unsafe { lua_sethook(current, Some(stop_hook), LUA_MASKCOUNT, 1) };
+    }
+}
+
+/// Passes on a stop that was asked for while the driver ran, on a stack where the handler can do nothing: a loop of requests may
+/// hardly ever be met anywhere else. Called before a box's stack is resumed.
+pub fn pass_on(seat: &Seat, beat: &Beat) {
+    match beat.stage() {
+        // SAFETY: the driver calls this on the thread that runs the seat's stack, which is suspended.
+        STAGE_SOFT => unsafe { soften(seat) },
+        STAGE_HARD => {
+            seat.stage.store(STAGE_HARD, Relaxed);
+            seat.zone.pending.store(STAGE_HARD, Relaxed);
+        }
+        _ => {}
     }
 }
 

@@ -9,7 +9,7 @@
 
 use std::rc::Rc;
 
-use super::answer::{self, Answer};
+use super::answer::{self, Answer, Place};
 use super::core::{Core, Kind, Status};
 use super::exchange::{Desk, Exchange};
 use super::level::Level;
@@ -19,9 +19,11 @@ use super::realm::{dispose, Realm};
 use super::request::{Entry, Reply, Request};
 use super::run::{self, Run};
 use super::serve::{self, Call, What};
+use crate::engine::clock::{self, NEVER};
 use crate::engine::stack::BoxStack;
-use crate::engine::switch::Task;
-use crate::engine::{clock, luajit, Cause, Event, Finish, Message};
+use crate::engine::switch::{standing, Task};
+use crate::engine::{luajit, Cause, Event, Finish, Message};
+use crate::host::driver_io;
 use crate::lua::compat::NO_MEMORY;
 use crate::lua::State;
 
@@ -61,7 +63,7 @@ pub fn from_host(realm: &Realm, root: State, request: Request, exchange: *mut Ex
     if !realm.is_open() {
         return answer::error(exchange, "sandbox is closed");
     }
-    match answer::answer(realm, None, request, exchange) {
+    match answer::answer(realm, None, request, exchange, Place::HOST) {
         Answer::Reply(reply) => reply,
         Answer::Start(core, entry) => {
             if realm.nesting.get() >= MAX_NESTING || !crate::host::room_on_stack() {
@@ -72,7 +74,9 @@ pub fn from_host(realm: &Realm, root: State, request: Request, exchange: *mut Ex
             realm.nesting.set(realm.nesting.get() - 1);
             reply
         }
-        Answer::Owner(_) | Answer::Stop(..) => answer::error(exchange, "sandbox: not a box"),
+        Answer::Owner(_) | Answer::Stop | Answer::Interrupted => {
+            answer::error(exchange, "sandbox: not a box")
+        }
     }
 }
 
@@ -138,7 +142,7 @@ impl Driver<'_> {
             return Step::Done(Reply::NoMemory);
         };
         let core = Rc::clone(&activation.run.core);
-        self.meter.enter(&core);
+        self.meter.enter(&core, activation.task.seat());
         if core.doomed().is_some() {
             return self.fall();
         }
@@ -166,7 +170,8 @@ impl Driver<'_> {
         if matches!(request, Request::Clock | Request::Usage { .. }) {
             self.meter.charge();
         }
-        match answer::answer(self.realm, Some(core), request, exchange) {
+        let place = Place { seat: Some(activation.task.seat()), deadline: self.passing_deadline() };
+        match answer::answer(self.realm, Some(core), request, exchange, place) {
             Answer::Reply(reply) => self.reply_to(current, reply),
             Answer::Start(below, entry) => match self.activate(below, entry, exchange, Some(current)) {
                 Ok(()) => Step::Go(Message::Go),
@@ -177,13 +182,26 @@ impl Driver<'_> {
                 let call = Call { id: core.id, what, exchange };
                 self.serve(current, owner, call)
             }
-            Answer::Stop(limit, victim) => {
-                if let Some(victim) = core.chain().find(|c| c.id == victim) {
-                    victim.exhaust(limit, "");
-                }
-                self.fall()
-            }
+            Answer::Stop => self.fall(),
+            Answer::Interrupted if clock::is_stopping() => self.left(core),
+            // It was for a box below, which is stopped when it is to go on.
+            Answer::Interrupted => self.reply_to(current, driver_io::interrupted(exchange)),
         }
+    }
+
+    /// When the boxes below must be done for which the current one does nothing but pass a stream's request on.
+    fn passing_deadline(&self) -> u64 {
+        let (mut deadline, mut at) = (NEVER, self.current);
+        for &waiter in self.waiting.iter().rev() {
+            if !self.activations.get(at).is_some_and(|a| a.run.passing.get()) {
+                break;
+            }
+            if let Some(activation) = self.activations.get(waiter) {
+                deadline = deadline.min(activation.run.core.wall_deadline.get());
+            }
+            at = waiter;
+        }
+        deadline
     }
 
     fn reply_to(&mut self, index: usize, reply: Reply) -> Step {
@@ -265,7 +283,7 @@ impl Driver<'_> {
     /// A soft stop: the current activation has left its stack.
     fn left(&mut self, core: &Rc<Core>) -> Step {
         let why = self.meter.settle();
-        let position = self.activations.get(self.current).map(|a| a.task.seat().position.get().prefix());
+        let position = self.activations.get(self.current).map(|a| standing(a.task.seat()).prefix());
         self.blame(core, why, &position.unwrap_or_default());
         self.fall()
     }

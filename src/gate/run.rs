@@ -50,6 +50,8 @@ pub struct Run {
     /// What is to be served for a box below, and how that came out.
     pub call: Cell<Call>,
     pub served: Cell<Reply>,
+    /// Whether all that is asked now is asked for a box below, with no code of this box in between.
+    pub passing: Cell<bool>,
     /// For [`Entry::Autopsy`]: the thread that was left.
     pub left: Cell<*mut lua_State>,
 }
@@ -70,6 +72,7 @@ impl Run {
             reply: Cell::new(Reply::NoMemory),
             call: Cell::new(nothing),
             served: Cell::new(Reply::NoMemory),
+            passing: Cell::new(false),
             left: Cell::new(std::ptr::null_mut()),
         }
     }

@@ -263,7 +263,7 @@ impl Driver<'_> {
             reply = self.opened(&core, reply, run.exchange);
         }
         drop(run);
-        ended(&core);
+        ended(self.realm, &core);
         match owner {
             None => Step::Done(reply),
             Some(owner) => self.reply_to(owner, reply),
@@ -344,7 +344,7 @@ impl Driver<'_> {
             }
             let (exchange, above) = (run.exchange, core.doomed().map(|d| d.excuse(true)));
             drop(run);
-            ended(&core);
+            ended(self.realm, &core);
             let caller = owner.and_then(|owner| self.activations.get(owner));
             if caller.is_some_and(|caller| caller.run.core.doomed().is_some()) {
                 continue;
@@ -400,10 +400,14 @@ fn limit_of(why: Option<u8>) -> Limit {
 }
 
 /// One call less is under way in the box; what was put off until then is done.
-fn ended(core: &Core) {
+fn ended(realm: &Realm, core: &Core) {
     core.running.set(core.running.get().saturating_sub(1));
     if core.running.get() == 0 {
         core.end_call();
+    }
+    if matches!(core.status.get(), Status::Killed(_)) {
+        // Their handles go with its heap.
+        realm.close_below(core);
     }
     if matches!(core.status.get(), Status::Killed(_))
         || (core.status.get() == Status::Closed && core.running.get() == 0)

@@ -11,7 +11,7 @@ use super::parcel::{Field, Item, Reader, Writer, HEADER};
 use super::realm::Realm;
 use super::request::{Bound, Entry, Id, Reply, Request, Stream, StreamOp};
 use super::serve::What;
-use super::{files, options, random};
+use super::{files, image, options, random};
 use crate::engine::clock;
 use crate::engine::heap::{Budget, Heap, Slot};
 use crate::host::driver_io;
@@ -99,7 +99,8 @@ pub fn answer(realm: &Realm, asker: Option<&Rc<Core>>, request: Request, exchang
         Request::New => match options::read(sent(exchange)) {
             Err(text) => misuse(exchange, 1, &text),
             Ok(asked) => match make(realm, asker, &asked) {
-                Ok(core) => return Answer::Start(core, Entry::Open),
+                Ok((core, Some(entry))) => return Answer::Start(core, entry),
+                Ok((core, None)) => values(exchange, |w| w.float(core.id.0 as f64)),
                 Err(text) => said(exchange, &text, Reply::Misuse(0)),
             },
         },
@@ -169,8 +170,12 @@ pub fn answer(realm: &Realm, asker: Option<&Rc<Core>>, request: Request, exchang
     Answer::Reply(reply)
 }
 
-/// A new box with nothing in its heap.
-fn make(realm: &Realm, parent: Option<&Rc<Core>>, asked: &Asked) -> Result<Rc<Core>, String> {
+/// A new box, and what is to run in it before it can be used.
+fn make(
+    realm: &Realm,
+    parent: Option<&Rc<Core>>,
+    asked: &Asked,
+) -> Result<(Rc<Core>, Option<Entry>), String> {
     let no_memory = || crate::lua::compat::NO_MEMORY.to_owned();
     if let Some(parent) = parent {
         if parent.depth_left() == 0 {
@@ -182,13 +187,45 @@ fn make(realm: &Realm, parent: Option<&Rc<Core>>, asked: &Asked) -> Result<Rc<Co
     }
     let memory = asked.get(Limit::Memory).unwrap_or(Limit::Memory.definition().default);
     let budget = Budget::new(whole(memory), parent.map(|p| Rc::clone(&p.budget)));
-    let slot = Slot::take(slot_size(memory)).ok_or_else(no_memory)?;
-    let heap = Heap::create(slot, Rc::clone(&budget)).ok_or_else(no_memory)?;
+    let image = image::current();
+    let mut slot = Slot::take(slot_size(memory)).ok_or_else(no_memory)?;
+    if image.as_ref().is_some_and(|(image, tested)| !tested && image.heap.was_at(&slot)) {
+        // Taken before the first one is given back.
+        slot = Slot::take(slot_size(memory)).ok_or_else(no_memory)?;
+    }
+    let image = image.filter(|(image, _)| image.heap.fits(&slot));
+    let heap = match &image {
+        Some((image, _)) => Heap::stamp(slot, Rc::clone(&budget), &image.heap),
+        None => Heap::create(slot, Rc::clone(&budget)),
+    };
+    let heap = heap.ok_or_else(no_memory)?;
     let id = realm.reserve().ok_or_else(no_memory)?;
     let core = Rc::new(Core::new(id, parent.cloned(), asked, budget, random::seed()));
     *core.heap.borrow_mut() = Some(heap);
     realm.insert(Rc::clone(&core));
-    Ok(core)
+    let first = match image {
+        Some((image, tested)) => {
+            image.adopt(&core);
+            (!tested).then_some(Entry::Check)
+        }
+        None => Some(Entry::Open),
+    };
+    Ok((core, first))
+}
+
+/// Empties the heap of a box that has not been opened yet; false where there is no memory for another.
+pub fn empty(core: &Core) -> bool {
+    core.status.set(Status::Ready);
+    core.main.set(std::ptr::null_mut());
+    core.threads.set(0);
+    let Ok(mut place) = core.heap.try_borrow_mut() else { return false };
+    if let Some(mut heap) = place.take() {
+        // The test may have crashed in it.
+        heap.distrust();
+    }
+    let slot = Slot::take(slot_size(core.limits.get().memory));
+    *place = slot.and_then(|slot| Heap::create(slot, Rc::clone(&core.budget)));
+    place.is_some()
 }
 
 fn status(core: Option<Rc<Core>>, exchange: *mut Exchange) -> Reply {

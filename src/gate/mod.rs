@@ -10,6 +10,7 @@
 //! | [`limits`] | the table of limits, allowances and what was spent |
 //! | [`core`] | what is known of a box outside its heap |
 //! | [`realm`] | all boxes of one host state |
+//! | [`image`] | what most boxes are copies of when they are new |
 //! | [`run`] | one call into a box, as its own stack sees it |
 //! | [`driver`] | the flat loop that runs boxes and answers what they ask |
 
@@ -21,6 +22,7 @@ pub mod driver;
 pub mod encode;
 pub mod exchange;
 pub mod files;
+pub mod image;
 pub mod level;
 pub mod limits;
 pub mod link;

@@ -60,6 +60,8 @@ pub enum StreamOp {
 pub enum Entry {
     /// Make the state and open the libraries.
     Open,
+    /// Test the state that was made of an image.
+    Check,
     /// Compile and run: parcel of code, chunk name, arguments.
     Code,
     /// Compile: parcel of code, chunk name.
@@ -74,6 +76,13 @@ pub enum Entry {
     OpenLibrary,
     /// After a stop: read the traceback of the thread left behind and see that the heap can go on.
     Autopsy,
+}
+
+impl Entry {
+    /// No call of the host's, and runs none of the box's code.
+    pub fn is_opening(self) -> bool {
+        matches!(self, Entry::Open | Entry::Check)
+    }
 }
 
 /// What a level asks.

@@ -118,6 +118,7 @@ pub unsafe fn body(seat: &'static Seat, argument: *mut c_void) {
     seat.zone.zone.store(ZONE_VM, Relaxed);
     let outcome = match run.entry {
         Entry::Open => open(seat, run),
+        Entry::Check => check(seat, run),
         _ => call(seat, run),
     };
     seat.zone.zone.store(ZONE_HOST, Relaxed);
@@ -167,6 +168,36 @@ fn open_entry(s: State) -> c_int {
     }
     s.new_table();
     s.registry_set(key(THREADS));
+    // The thread for the first call, so that an image has it.
+    s.registry_get(key(THREADS));
+    s.new_thread();
+    s.raw_seti(-2, 1);
+    s.set_top(0);
+    if let Some(core) = Level::of(s).core() {
+        core.threads.set(1);
+    }
+    // An image of this should hold no garbage.
+    s.collect();
+    0
+}
+
+/// Tests a state that was made of an image.
+fn check(seat: &'static Seat, run: &Run) -> Reply {
+    // SAFETY: the state is live, and this is its stack.
+    let main = unsafe { State::new(run.core.main.get()) };
+    seat.current.store(main.as_ptr(), Relaxed);
+    seat.base.set(main.as_ptr());
+    let well = main.protected(function(check_entry), std::ptr::null_mut());
+    main.set_top(0);
+    if well {
+        Reply::Values
+    } else {
+        Reply::Error
+    }
+}
+
+fn check_entry(s: State) -> c_int {
+    super::image::test(s);
     0
 }
 
@@ -343,7 +374,7 @@ fn entry(s: State) -> c_int {
             s.set_top(0);
             0
         }
-        Entry::Open => 0,
+        Entry::Open | Entry::Check => 0,
     };
     Encoder::new(s, level, run.exchange, Side::Back, Link::Owner).named(c"result").encode(1, results, 1);
     0

@@ -5,6 +5,7 @@ use std::os::raw::c_int;
 use super::handle;
 use super::options::flatten;
 use super::stream;
+use crate::gate;
 use crate::gate::encode::{Encoder, Side};
 use crate::gate::level::Level;
 use crate::gate::limits::MAX_DEPTH;
@@ -19,6 +20,7 @@ const VERSION: &str = concat!("sandbox ", env!("CARGO_PKG_VERSION"));
 
 /// Bare: opens the library in a host's state; leaves the module on the stack.
 pub fn open_in_host(s: State) {
+    gate::image::settle();
     realm::open(s);
     push_module(s);
     push_newstream(s);

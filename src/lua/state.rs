@@ -320,6 +320,11 @@ impl State {
         api! { lua_pushcclosure(self.0, f, upvalues) }
     }
 
+    pub fn push_registry(self) {
+        // SAFETY: as for the type.
+        unsafe { lua_pushvalue(self.0, LUA_REGISTRYINDEX) }
+    }
+
     pub fn push_globals(self) {
         api! {
             lua_pushglobaltable(self.0);

@@ -271,6 +271,11 @@ fn claim() -> &'static Beat {
     }
 }
 
+/// How many forks lie between this process and the one that loaded the library.
+pub fn forks() -> u64 {
+    FORKS.load(Relaxed)
+}
+
 /// In the child of a fork only the calling thread is left, under a new id, and there is no watchdog.
 pub fn forget_threads() {
     FORKS.fetch_add(1, Relaxed);

@@ -72,6 +72,8 @@ pub struct Core {
     pub secret: u64,
     /// State of `math.random`.
     pub random: Cell<[u64; 4]>,
+    /// The heap is a copy whose own generator, if it has one, is still that of all copies.
+    pub unseeded: Cell<bool>,
 }
 
 /// Limits in force.
@@ -151,6 +153,7 @@ impl Core {
             releases_down: RefCell::default(),
             secret,
             random: Cell::new(random),
+            unseeded: Cell::new(false),
         }
     }
 

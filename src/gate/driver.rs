@@ -344,7 +344,9 @@ impl Driver<'_> {
                 }
                 core.threads.set(run.depth.saturating_sub(1));
             }
-            if run.entry == Entry::Check && core.parent.as_ref().is_none_or(|parent| parent.doomed().is_none()) {
+            if run.entry == Entry::Check
+                && core.parent.as_ref().is_none_or(|parent| parent.doomed().is_none())
+            {
                 return self.reopen(core, &run, owner);
             }
             let mut own = core.excuse(true);

@@ -9,7 +9,7 @@ use once_cell::sync::Lazy;
 
 use super::core::Core;
 use crate::engine::heap::Image;
-use crate::lua::{Kind, State};
+use crate::lua::{compat, Kind, State};
 
 /// Boxes made of one image.
 const USES: u32 = 4096;
@@ -97,6 +97,7 @@ impl Fresh {
         if let Some(header) = header {
             core.main.set(header.cast::<u8>().wrapping_add(self.main).cast_mut().cast());
             core.threads.set(self.threads);
+            core.unseeded.set(compat::CLOSING);
         }
     }
 }

@@ -316,6 +316,9 @@ fn entry(s: State) -> c_int {
         Link::Owner.release(s, number, count);
     }
     s.set_top(0);
+    if level.guarded(|| core.unseeded.replace(false)) {
+        guest::math::seed_copy(s);
+    }
     make_room(s, level, run);
     let n = decode(s, level, run.exchange, Side::Out, Link::Owner);
     // What was sent lies in the box's heap now: it need not be paid for twice.

@@ -64,11 +64,6 @@ impl Image {
     pub fn was_at(&self, slot: &Slot) -> bool {
         slot.base() as usize == self.base
     }
-
-    #[cfg(test)]
-    pub fn size(&self) -> usize {
-        self.words.len() * WORD
-    }
 }
 
 impl Heap {

@@ -26,7 +26,9 @@
 -- @tfield[opt=67108864] number memory bytes, 64 MiB unless set: the box's heap, its streams' and values'
 --   buffers, and all boxes below it. Past it Lua raises `not enough memory`, which the code inside may catch
 -- @tfield[opt=10] number cpu seconds of the thread's CPU time spent inside the box, host callbacks excluded
--- @tfield[opt=math.huge] number wall seconds of real time of each call into the box, host callbacks included
+-- @tfield[opt=math.huge] number wall seconds of real time of each call into the box, host callbacks included. It
+--   stops a box that waits for a file of the host's, too (a silent pipe, a stuck reader): what was read by then
+--   stays for the next reader, what could not be written of that write is dropped
 -- @tfield[opt=math.huge] number output bytes through stdout and stderr
 -- @tfield[opt] number depth levels of boxes below this one; what is left of `MAX_DEPTH` unless set, and never
 --   more than that

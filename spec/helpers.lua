@@ -66,6 +66,14 @@ function helpers.handle(content, mode)
   return assert(io.open(helpers.file(content), mode or "rb"))
 end
 
+--- The path of a new named pipe, removed after the case. Opened "r+" it stays open by itself, and silent.
+function helpers.fifo()
+  local path = helpers.file("")
+  os.remove(path)
+  assert.is_truthy(os.execute("mkfifo " .. path))
+  return path
+end
+
 --- For after_each.
 function helpers.tidy()
   for _, box in ipairs(boxes) do box:close() end

@@ -12,9 +12,11 @@ use super::realm::Realm;
 use super::request::{Bound, Entry, Id, Reply, Request, Stream, StreamOp};
 use super::serve::What;
 use super::{files, image, options, random};
-use crate::engine::clock;
+use crate::engine::clock::{self, NEVER};
 use crate::engine::heap::{Budget, Heap, Slot};
-use crate::host::driver_io;
+use crate::engine::seat::Seat;
+use crate::engine::switch::standing;
+use crate::host::driver_io::{self, Stopped};
 
 /// What comes of a request.
 pub enum Answer {
@@ -23,8 +25,10 @@ pub enum Answer {
     Start(Rc<Core>, Entry),
     /// The level above is to serve it.
     Owner(What),
-    /// The box of that id has run out of something.
-    Stop(Limit, Id),
+    /// The box, or one above it, has run out of something.
+    Stop,
+    /// Time was up before the host's file was done.
+    Interrupted,
 }
 
 /// The exchange behind the pointer that a level has sent.
@@ -83,8 +87,32 @@ fn sent(exchange: *mut Exchange) -> Reader<'static> {
     }
 }
 
+/// From where something is asked.
+#[derive(Clone, Copy)]
+pub struct Place {
+    /// Of a box: where its code is suspended.
+    pub seat: Option<&'static Seat>,
+    /// How long the host's files may keep it waiting for a box below: on the monotonic clock, ns.
+    pub deadline: u64,
+}
+
+impl Place {
+    pub const HOST: Place = Place { seat: None, deadline: NEVER };
+
+    /// The line that asks, for a message; empty where that is unknown.
+    fn position(self) -> String {
+        self.seat.map(|seat| standing(seat).prefix()).unwrap_or_default()
+    }
+}
+
 /// Answers one request of `asker` (`None`: the host).
-pub fn answer(realm: &Realm, asker: Option<&Rc<Core>>, request: Request, exchange: *mut Exchange) -> Answer {
+pub fn answer(
+    realm: &Realm,
+    asker: Option<&Rc<Core>>,
+    request: Request,
+    exchange: *mut Exchange,
+    place: Place,
+) -> Answer {
     let find = |id: Id| {
         let core = realm.find(id)?;
         let mine = match (&core.parent, asker) {
@@ -159,7 +187,7 @@ pub fn answer(realm: &Realm, asker: Option<&Rc<Core>>, request: Request, exchang
             _ => values(exchange, |w| w.nil()),
         },
         Request::Stream { stream, op } => match asker {
-            Some(core) => return stream_request(core, stream, op, request, exchange),
+            Some(core) => return stream_request(core, (stream, op), request, exchange, place),
             None => Reply::NoMemory,
         },
         Request::Call { .. } => match for_owner(request) {
@@ -299,10 +327,10 @@ fn payload(exchange: *mut Exchange) -> &'static [u8] {
 
 fn stream_request(
     core: &Rc<Core>,
-    stream: Stream,
-    op: StreamOp,
+    (stream, op): (Stream, StreamOp),
     request: Request,
     exchange: *mut Exchange,
+    place: Place,
 ) -> Answer {
     let (bound, _) = core.binding(stream);
     let mut victim = None;
@@ -313,22 +341,21 @@ fn stream_request(
             shorten(exchange, allowed);
         }
     }
+    if let Some(victim) = victim.and_then(|id| core.chain().find(|c| c.id == id)) {
+        // What fits is still written; the box is stopped when control would come back to it.
+        victim.exhaust(Limit::Output, &place.position());
+    }
     if bound == Bound::Object {
-        if let Some(id) = victim {
-            // What fits is still written; the box is stopped when control would come back to it.
-            if let Some(victim) = core.chain().find(|c| c.id == id) {
-                victim.exhaust(Limit::Output, "");
-            }
-        }
         return for_owner(request).map_or(Answer::Reply(Reply::NoMemory), Answer::Owner);
     }
     let reply = match bound {
-        Bound::File(address) => driver_io::operate(address, op, payload(exchange), exchange),
-        _ => driver_io::null(op, exchange),
+        Bound::File(address) => driver_io::operate(address, op, payload(exchange), exchange, place.deadline),
+        _ => Ok(driver_io::null(op, exchange)),
     };
-    match victim {
-        Some(id) => Answer::Stop(Limit::Output, id),
-        None => Answer::Reply(reply),
+    match (victim, reply) {
+        (Some(_), _) => Answer::Stop,
+        (None, Ok(reply)) => Answer::Reply(reply),
+        (None, Err(Stopped)) => Answer::Interrupted,
     }
 }
 

@@ -249,6 +249,20 @@ impl Core {
         }
         self.status.set(Status::Killed(kind));
         self.say(message);
+        // Its stack can't be read.
+        self.set_traceback(message.as_bytes());
+    }
+
+    /// Keeps what [`Request::Traceback`](super::request::Request) gives.
+    pub fn set_traceback(&self, text: &[u8]) {
+        if let Ok(mut place) = self.traceback.try_borrow_mut() {
+            let mut copy = place.take().unwrap_or_default();
+            copy.clear();
+            if copy.try_reserve(text.len()).is_ok() {
+                copy.extend_from_slice(text);
+                *place = Some(copy);
+            }
+        }
     }
 
     fn say(&self, message: &str) {

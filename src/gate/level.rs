@@ -201,6 +201,13 @@ impl Level {
         }
     }
 
+    /// Notes that what is asked from now on is asked for a box below, with no code of this level in between.
+    pub fn set_passing(self, passing: bool) {
+        if let Some(run) = self.run() {
+            run.passing.set(passing);
+        }
+    }
+
     /// Whether a call from the level above runs on this very Lua thread.
     pub fn is_base(self, s: State) -> bool {
         matches!(self, Level::Box(seat) if std::ptr::eq(seat.base.get(), s.as_ptr()))

@@ -8,6 +8,8 @@ use super::core::{Core, Status};
 use super::limits::Limit;
 use crate::engine::clock::span::Span;
 use crate::engine::clock::{self, Beat, NEVER};
+use crate::engine::seat::Seat;
+use crate::engine::switch::standing;
 use crate::engine::{locale, process};
 
 /// Time that the look at a stopped box may take, ns.
@@ -38,8 +40,8 @@ impl Meter {
         self.beat
     }
 
-    /// Charges `core` from now on, and arms its deadlines.
-    pub fn enter(&mut self, core: &Rc<Core>) {
+    /// Charges `core`, which is to go on at `seat`, from now on, and arms its deadlines.
+    pub fn enter(&mut self, core: &Rc<Core>, seat: &Seat) {
         // A driver inside this one, or a stream of the host's, may have taken the beat meanwhile.
         if self.charged.as_ref().is_some_and(|now| Rc::ptr_eq(now, core)) && self.beat.is_armed(self.armed) {
             return;
@@ -57,7 +59,7 @@ impl Meter {
         for level in core.chain() {
             let left = level.cpu_left();
             if left == 0 && level.status.get() == Status::Ready {
-                level.exhaust(Limit::Cpu, "");
+                level.exhaust(Limit::Cpu, &standing(seat).prefix());
             }
             cpu = cpu.min(left);
             wall = wall.min(level.wall_deadline.get());
@@ -69,7 +71,7 @@ impl Meter {
         let now = self.since.began;
         for level in core.chain() {
             if level.wall_deadline.get() <= now && level.status.get() == Status::Ready {
-                level.exhaust(Limit::Wall, "");
+                level.exhaust(Limit::Wall, &standing(seat).prefix());
             }
         }
         self.armed =

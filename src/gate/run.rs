@@ -50,6 +50,10 @@ pub struct Run {
     /// What is to be served for a box below, and how that came out.
     pub call: Cell<Call>,
     pub served: Cell<Reply>,
+    /// Whether a traceback has been kept of what ended the call.
+    pub traced: Cell<bool>,
+    /// Whether all that is asked now is asked for a box below, with no code of this box in between.
+    pub passing: Cell<bool>,
     /// For [`Entry::Autopsy`]: the thread that was left.
     pub left: Cell<*mut lua_State>,
 }
@@ -70,6 +74,8 @@ impl Run {
             reply: Cell::new(Reply::NoMemory),
             call: Cell::new(nothing),
             served: Cell::new(Reply::NoMemory),
+            traced: Cell::new(false),
+            passing: Cell::new(false),
             left: Cell::new(std::ptr::null_mut()),
         }
     }
@@ -239,6 +245,7 @@ fn call(seat: &'static Seat, run: &Run) -> Reply {
     let reply = if ok {
         Reply::Values
     } else {
+        super::autopsy::keep_message(thread, level);
         // handler, the error object
         thread.registry_get(key(SEND_ERROR));
         thread.insert(-2);

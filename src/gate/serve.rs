@@ -45,6 +45,7 @@ pub fn serve(s: State, level: Level, call: Call) -> Reply {
         });
         frame.reply.set(if written { Reply::Error } else { Reply::NoMemory });
     }
+    level.set_passing(false);
     s.set_top(top);
     frame.reply.get()
 }

@@ -78,6 +78,7 @@ pub fn is_open(s: State, index: c_int) -> Option<bool> {
 /// Bare: does for a box below what it asks of the stream on top of the stack.
 pub fn operate(s: State, level: Level, op: StreamOp, exchange: *mut Exchange) -> Reply {
     let index = s.top();
+    level.set_passing(stream::is_standard(s, index));
     let n = if is_open(s, index) != Some(true) {
         stream::push_failure(s, stream::BAD_FILE)
     } else {

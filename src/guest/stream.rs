@@ -99,6 +99,11 @@ pub fn at<'a>(s: State, index: c_int) -> Option<&'a mut Handle> {
     ours.then(|| unsafe { &mut *place })
 }
 
+/// Whether the stream at `index` lies behind the gate.
+pub fn is_standard(s: State, index: c_int) -> bool {
+    at(s, index).is_some_and(|handle| matches!(handle.kind, Behind::Standard(_)))
+}
+
 impl Handle {
     /// Bare: whether the box has not closed it, or the owner has assigned another file since.
     pub fn is_open(&self, s: State) -> bool {

@@ -192,6 +192,22 @@ pub fn outside<R>(f: impl FnOnce() -> R) -> R {
     }
 }
 
+fn with_beat<R>(f: impl FnOnce(&Beat) -> R) -> Option<R> {
+    let beat = TICKET.try_with(|ticket| ticket.beat.get()).unwrap_or(ptr::null());
+    // SAFETY: beats are leaked, see the module's text.
+    unsafe { beat.as_ref() }.map(f)
+}
+
+/// Whether the watchdog has a deadline to look at for this thread.
+pub fn is_watched() -> bool {
+    with_beat(|beat| beat.armed.load(Relaxed) != 0).unwrap_or(false)
+}
+
+/// Whether a stop of the run under way on this thread has been asked for.
+pub fn is_stopping() -> bool {
+    with_beat(|beat| beat.stage() != 0).unwrap_or(false)
+}
+
 /// Whether the request under way is for a box that can't go on.
 pub fn is_overdue() -> bool {
     OVERDUE.get()

@@ -54,7 +54,8 @@ pub fn install() -> bool {
             return false;
         };
         NUMBER.store(number, Relaxed);
-        if !set(number, on_clock, libc::SA_RESTART, ptr::null_mut()) {
+        // No SA_RESTART: a read or write that blocks for a box is to end.
+        if !set(number, on_clock, 0, ptr::null_mut()) {
             return false;
         }
     }

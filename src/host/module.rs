@@ -5,6 +5,7 @@ use std::os::raw::c_int;
 use super::handle;
 use super::options::flatten;
 use super::stream;
+use crate::engine::luajit;
 use crate::gate::encode::{Encoder, Side};
 use crate::gate::level::Level;
 use crate::gate::limits::MAX_DEPTH;
@@ -19,6 +20,11 @@ const VERSION: &str = concat!("sandbox ", env!("CARGO_PKG_VERSION"));
 
 /// Bare: opens the library in a host's state; leaves the module on the stack.
 pub fn open_in_host(s: State) {
+    // SAFETY: the C function that opens the library, on the thread that it was called on.
+    #[allow(unsafe_code)]
+    unsafe {
+        luajit::learn(s.as_ptr());
+    }
     realm::open(s);
     push_module(s);
     push_newstream(s);

@@ -1,5 +1,5 @@
--- Boxes made, run, stopped softly and hard, closed and collected: `lua spec/soak/churn.lua [boxes] [seed]`. What the process holds stays flat:
--- resident memory, mappings, files, threads, timers.
+-- Boxes made, run, stopped softly and hard, closed and collected: `lua spec/soak/churn.lua [boxes] [seed]`. What the process holds
+-- stays flat: resident memory, mappings, files, threads, timers.
 local soak = dofile((arg[0]:match("^(.*/)") or "./") .. "common.lua")
 local sandbox = soak.sandbox
 local random, pick = soak.random, soak.pick

@@ -57,7 +57,7 @@ end
 local function entries(path)
   local n = 0
   for _ in lfs.dir(path) do n = n + 1 end
-  return n
+  return n - 2 -- without "." and ".."
 end
 
 --- What this process holds: resident KB, mappings, open files, threads, POSIX timers.

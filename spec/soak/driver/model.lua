@@ -2,7 +2,8 @@
 local soak, values = ...
 local sandbox = soak.sandbox
 
-local model = { boxes = {}, failures = {}, depth = 0, suspended = false, said = {}, counts = { made = 0, exhausted = 0, killed = 0, errors = 0 } }
+local model = { boxes = {}, failures = {}, depth = 0, suspended = false, said = {} }
+model.counts = { made = 0, exhausted = 0, killed = 0, errors = 0 }
 
 -- A global whose value isn't known: an assignment failed half-way, or may have.
 local UNKNOWN = {}

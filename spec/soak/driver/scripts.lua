@@ -22,7 +22,8 @@ local light = {
   "for line in io.lines() do last = line end return last", "return io.stdout:seek()", "io.stdout:setvbuf('no') io.write('unbuffered')",
   "io.stdout:close() print('closed')", "return io.type(io.stdin), tostring(io.stdout)", "io.stdout:flush() return io.stdin:read(0)",
   "return os.getenv('HOME'), os.getenv('x')", "return os.clock(), os.time(), os.date('!%c', 0)", "os.exit(7)", "pcall(os.exit, true)",
-  "return io.open('/etc/passwd')", "return pcall(dofile, '/etc/passwd')", "return pcall(require, 'nothing')", "return loadfile('/dev/null')",
+  "return io.open('/etc/passwd')", "return pcall(dofile, '/etc/passwd')", "return pcall(require, 'nothing')",
+  "return loadfile('/dev/null')",
   "return math.random(), math.random(10), math.floor(2.5)", "return ('%5.2f %q %x'):format(1.5, 'q\\n', 255)",
   "return ('one two three'):gsub('%w+', function(w) cb() return w:upper() end)", "return ('x'):rep(1000):find('x-y')",
   "local t = { 3, 1, 2 } table.sort(t, function(a, b) cb() return a < b end) return t",
@@ -58,7 +59,9 @@ local nested = {
   "if sandbox then below = sandbox.new{ memory = 400000 } below:set('cb', cb) below:opensandbox() return below:status() end",
   "if below then return below:dostring('return cb(...)', ...) end",
   "if below then return pcall(below.dostring, below, 'error(...)', ...) end",
-  "if below then return below:dostring('if sandbox then local b = sandbox.new() b:set(\"cb\", cb) return b:dostring(\"return cb()\") end') end",
+  [[if below then
+    return below:dostring('if sandbox then local b = sandbox.new() b:set("cb", cb) return b:dostring("return cb()") end')
+  end]],
   "if below then below:set('back', function(...) return cb(...) end) return below:dostring('return back(1)') end",
   "if below then g = below:load('x = (x or 0) + 1 return x, ...') return g and g(...) end",
   "return g and g(g)",

@@ -21,7 +21,7 @@ use super::serve;
 use crate::engine::clock::signal::soften;
 use crate::engine::seat::{seat_of, Seat, STAGE_NONE};
 use crate::engine::switch::{ask, leave, ours};
-use crate::engine::{Event, Message};
+use crate::engine::{luajit, Event, Message};
 use crate::lua::State;
 
 /// Where a Lua state is.
@@ -126,6 +126,14 @@ impl Level {
 
     /// Bare: asks the level above, and waits for the answer. Calls that come from above meanwhile are served.
     pub fn cross(self, s: State, request: Request, exchange: *mut Exchange) -> Reply {
+        let reply = self.send(s, request, exchange);
+        // Meanwhile other threads of this state may have run, and what called for this may be left by an error next.
+        // SAFETY: bare code runs on the thread that it was called on.
+        unsafe { luajit::set_running(s.as_ptr(), s.as_ptr()) };
+        reply
+    }
+
+    fn send(self, s: State, request: Request, exchange: *mut Exchange) -> Reply {
         match self {
             Level::Host(realm) => realm::cross(realm, s, request, exchange),
             Level::Box(seat) => {

@@ -6,6 +6,7 @@ use super::handle;
 use super::options::flatten;
 use super::stream;
 use crate::gate;
+use crate::engine::luajit;
 use crate::gate::encode::{Encoder, Side};
 use crate::gate::level::Level;
 use crate::gate::limits::MAX_DEPTH;
@@ -21,6 +22,11 @@ const VERSION: &str = concat!("sandbox ", env!("CARGO_PKG_VERSION"));
 /// Bare: opens the library in a host's state; leaves the module on the stack.
 pub fn open_in_host(s: State) {
     gate::image::settle();
+    // SAFETY: the C function that opens the library, on the thread that it was called on.
+    #[allow(unsafe_code)]
+    unsafe {
+        luajit::learn(s.as_ptr());
+    }
     realm::open(s);
     push_module(s);
     push_newstream(s);

@@ -118,6 +118,12 @@ impl Level {
         self.guarded(|| f(unsafe { &mut *exchange }))
     }
 
+    /// What tells how the tables around a value hang on one another; good until the exchange is written to.
+    pub fn phases(self, exchange: *mut Exchange) -> &'static [u8] {
+        // SAFETY: as above; no code that writes to the exchange runs while a path is put together.
+        unsafe { (*exchange).phases.as_slice_static() }
+    }
+
     /// Reads one side of an exchange. The exchange must not be written to while the reader is used.
     pub fn reader(self, exchange: *mut Exchange, side: Side) -> Reader<'static> {
         // SAFETY: as above; what the reader borrows stays where it is until the exchange is given back.

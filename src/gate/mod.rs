@@ -3,8 +3,8 @@
 //! | module | is |
 //! |---|---|
 //! | [`request`] | all that a level can ask of the one above it, and the answers |
-//! | [`parcel`], [`encode`], [`decode`] | values as bytes |
-//! | [`exchange`] | the buffers of one crossing, and the desk that lends them |
+//! | [`parcel`], [`encode`], [`decode`], [`path`] | values as bytes; where one sits that can't be |
+//! | [`exchange`], [`memo`] | the buffers of one crossing, and the desk that lends them |
 //! | [`link`] | functions that cross: exports, proxies, releases |
 //! | [`level`] | which side of which wall a Lua state is on |
 //! | [`limits`] | the table of limits, allowances and what was spent |
@@ -24,9 +24,11 @@ pub mod files;
 pub mod level;
 pub mod limits;
 pub mod link;
+mod memo;
 pub mod meter;
 pub mod options;
 pub mod parcel;
+mod path;
 pub mod random;
 pub mod realm;
 pub mod request;

@@ -353,7 +353,7 @@ fn entry(s: State) -> c_int {
 /// collect (Lua 5.1 and LuaJIT never collect because memory runs out): then it does so first.
 fn make_room(s: State, level: Level, run: &Run) {
     let core = &run.core;
-    let pays = || level.guarded(|| core.parent.is_some() || answer::charge_exchange(run.exchange, core));
+    let pays = || level.guarded(|| answer::charge_exchange(run.exchange, core));
     let (used, room) = (core.budget.used(), core.budget.headroom());
     let grown = used.saturating_sub(core.collected.get());
     let filling = compat::V51 && room < used / 4 && grown > room;
@@ -388,7 +388,7 @@ fn compile(s: State) {
 fn send_error(s: State) -> c_int {
     let level = Level::of(s);
     if let Some(run) = level.run() {
-        Encoder::new(s, level, run.exchange, Side::Back, Link::Owner).named(c"error value").encode(1, 1, 1);
+        Encoder::new(s, level, run.exchange, Side::Back, Link::Owner).named(c"error value").encode(1, 1, 0);
     }
     0
 }

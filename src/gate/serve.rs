@@ -87,7 +87,7 @@ fn finish(s: State, level: Level, call: Call, link: Link, n: c_int) -> Reply {
         encoder.named(c"result").encode(2, s.top() - 1, 1);
         Reply::Values
     } else {
-        encoder.named(c"error value").encode(-1, 1, 1);
+        encoder.named(c"error value").encode(-1, 1, 0);
         Reply::Error
     }
 }

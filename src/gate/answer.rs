@@ -161,6 +161,10 @@ pub fn answer(realm: &Realm, asker: Option<&Rc<Core>>, request: Request, exchang
             Some(core) => return stream_request(core, stream, op, request, exchange),
             None => Reply::NoMemory,
         },
+        Request::Given { number, op } => match asker {
+            Some(core) => return given_request(core, number, op, request, exchange),
+            None => Reply::NoMemory,
+        },
         Request::Call { .. } => match for_owner(request) {
             Some(what) => return Answer::Owner(what),
             None => Reply::NoMemory,
@@ -260,6 +264,22 @@ fn payload(exchange: *mut Exchange) -> &'static [u8] {
     }
 }
 
+/// Counts what is to be written to stdout or stderr; what goes past a limit is cut off. Whose limit that was, if any.
+fn limit_output(core: &Core, exchange: *mut Exchange) -> Option<Id> {
+    let (allowed, stopped) = core.charge_output(payload(exchange).len());
+    let stopped = stopped?;
+    shorten(exchange, allowed);
+    Some(stopped.id)
+}
+
+/// The same where a level above writes: what fits is still written; the box is stopped when control would come back to it.
+pub fn count_output(core: &Core, exchange: *mut Exchange) {
+    let victim = limit_output(core, exchange);
+    if let Some(victim) = core.chain().find(|c| Some(c.id) == victim) {
+        victim.exhaust(Limit::Output, "");
+    }
+}
+
 fn stream_request(
     core: &Rc<Core>,
     stream: Stream,
@@ -268,27 +288,39 @@ fn stream_request(
     exchange: *mut Exchange,
 ) -> Answer {
     let (bound, _) = core.binding(stream);
-    let mut victim = None;
-    if op == StreamOp::Write && stream != Stream::In {
-        let (allowed, stopped) = core.charge_output(payload(exchange).len());
-        if let Some(stopped) = stopped {
-            victim = Some(stopped.id);
-            shorten(exchange, allowed);
-        }
-    }
+    let counts = op == StreamOp::Write && stream != Stream::In;
     if bound == Bound::Object {
-        if let Some(id) = victim {
-            // What fits is still written; the box is stopped when control would come back to it.
-            if let Some(victim) = core.chain().find(|c| c.id == id) {
-                victim.exhaust(Limit::Output, "");
-            }
+        if counts {
+            count_output(core, exchange);
         }
         return for_owner(request).map_or(Answer::Reply(Reply::NoMemory), Answer::Owner);
     }
+    let victim = if counts { limit_output(core, exchange) } else { None };
     let reply = match bound {
         Bound::File(address) => driver_io::operate(address, op, payload(exchange), exchange),
         _ => driver_io::null(op, exchange),
     };
+    match victim {
+        Some(id) => Answer::Stop(Limit::Output, id),
+        None => Answer::Reply(reply),
+    }
+}
+
+/// A box works on a stream that its owner has given it.
+fn given_request(
+    core: &Rc<Core>,
+    number: u64,
+    op: StreamOp,
+    request: Request,
+    exchange: *mut Exchange,
+) -> Answer {
+    if core.parent.is_some() {
+        return for_owner(request).map_or(Answer::Reply(Reply::NoMemory), Answer::Owner);
+    }
+    let Some(address) = core.ledger.file(number) else { return Answer::Reply(driver_io::closed(exchange)) };
+    let is_output = [Stream::Out, Stream::Err].iter().any(|&s| core.binding(s).0 == Bound::File(address));
+    let victim = if op == StreamOp::Write && is_output { limit_output(core, exchange) } else { None };
+    let reply = driver_io::operate(address, op, payload(exchange), exchange);
     match victim {
         Some(id) => Answer::Stop(Limit::Output, id),
         None => Answer::Reply(reply),

@@ -112,8 +112,10 @@ impl Decoder {
                     }
                     s.raw_geti(self.list, i64::from(n) + 1);
                 }
-                Item::Export(n) => self.link.receive_export(s, n),
+                Item::Export(n) => self.link.receive_export(s, level, n),
                 Item::Home(n) => self.link.receive_home(s, n),
+                Item::Stream(word) => self.link.receive_stream(s, level, word),
+                Item::Standard(n) => self.link.receive_standard(s, n),
                 Item::Later => {
                     if self.list == 0 {
                         s.raise(c"broken parcel");

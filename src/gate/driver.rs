@@ -400,6 +400,7 @@ pub fn for_owner(request: Request) -> Option<What> {
         Request::Call { function } => Some(What::Function(function)),
         Request::Getenv => Some(What::Getenv),
         Request::Stream { stream, op } => Some(What::Stream(stream, op)),
+        Request::Given { number, op } => Some(What::Given(number, op)),
         _ => None,
     }
 }

@@ -8,6 +8,7 @@ use super::level::Level;
 use super::link::Link;
 use super::parcel::{append_string, append_word, tag, HEADER};
 use super::path::{self, AS_KEY, AS_VALUE};
+use super::streams::Refusal;
 use crate::lua::{Kind, State};
 
 /// Slots of Lua's stack that one walk may take, two for each table around: Lua 5.1 and LuaJIT give a C function 8,000 in all.
@@ -230,7 +231,15 @@ impl Encoder {
                 self.put_word(tag, n);
                 true
             }
-            Kind::Userdata | Kind::LightUserdata => self.refuse(base, number, c": a userdata cannot cross"),
+            Kind::Userdata => match self.link.send_stream(s, self.level, -1) {
+                Ok((tag, word)) => {
+                    self.put_word(tag, word);
+                    true
+                }
+                Err(Refusal::Closed) => self.refuse(base, number, c": a closed file cannot cross"),
+                Err(Refusal::NoStream) => self.refuse(base, number, c": a userdata cannot cross"),
+            },
+            Kind::LightUserdata => self.refuse(base, number, c": a userdata cannot cross"),
             Kind::Thread => self.refuse(base, number, c": a thread cannot cross"),
             _ => self.refuse(base, number, c": a cdata cannot cross"),
         }

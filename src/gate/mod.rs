@@ -5,7 +5,9 @@
 //! | [`request`] | all that a level can ask of the one above it, and the answers |
 //! | [`parcel`], [`encode`], [`decode`], [`path`] | values as bytes; where one sits that can't be |
 //! | [`exchange`], [`memo`] | the buffers of one crossing, and the desk that lends them |
-//! | [`link`] | functions that cross: exports, proxies, releases |
+//! | [`link`], [`proxy`] | functions that cross: exports, proxies, releases |
+//! | [`streams`] | file handles that cross |
+//! | [`ledger`] | what of that lies outside both heaps |
 //! | [`level`] | which side of which wall a Lua state is on |
 //! | [`limits`] | the table of limits, allowances and what was spent |
 //! | [`core`] | what is known of a box outside its heap |
@@ -21,6 +23,7 @@ pub mod driver;
 pub mod encode;
 pub mod exchange;
 pub mod files;
+pub mod ledger;
 pub mod level;
 pub mod limits;
 pub mod link;
@@ -29,8 +32,10 @@ pub mod meter;
 pub mod options;
 pub mod parcel;
 mod path;
+pub mod proxy;
 pub mod random;
 pub mod realm;
 pub mod request;
 pub mod run;
 pub mod serve;
+pub mod streams;

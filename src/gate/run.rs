@@ -280,10 +280,8 @@ fn failure(s: State, level: Level, run: &Run) -> Reply {
 /// What a call's thread runs under the handler.
 fn entry(s: State) -> c_int {
     let level = Level::of(s);
-    let (Some(run), Some(core)) = (level.run(), level.core()) else { return 0 };
-    while let Some((number, count)) = level.guarded(|| core.next_release_down()) {
-        Link::Owner.release(s, number, count);
-    }
+    let Some(run) = level.run() else { return 0 };
+    Link::Owner.settle_releases(s, level);
     s.set_top(0);
     make_room(s, level, run);
     let n = decode(s, level, run.exchange, Side::Out, Link::Owner);
@@ -333,6 +331,13 @@ fn entry(s: State) -> c_int {
             s.call(n, State::ALL);
             s.top()
         }
+        Entry::Stream { number, op } => {
+            if !Link::Owner.push_export(s, number) {
+                s.raise(c"the stream is gone");
+            }
+            s.insert(1);
+            guest::operate::perform(s, 1, op)
+        }
         Entry::OpenLibrary => {
             crate::host::open_in_box(s);
             s.set_top(0);
@@ -345,7 +350,11 @@ fn entry(s: State) -> c_int {
         }
         Entry::Open => 0,
     };
-    Encoder::new(s, level, run.exchange, Side::Back, Link::Owner).named(c"result").encode(1, results, 1);
+    Encoder::new(s, level, run.exchange, Side::Back, Link::Owner).named(c"result").encode(
+        s.top() - results + 1,
+        results,
+        1,
+    );
     0
 }
 

@@ -31,13 +31,16 @@ pub fn null(op: StreamOp, exchange: *mut Exchange) -> Reply {
     })
 }
 
+/// What is done with a handle that is closed.
+pub fn closed(exchange: *mut Exchange) -> Reply {
+    values(exchange, |w| failed(w, Errno(libc::EBADF)))
+}
+
 /// Does `op` on the handle whose userdata is at `address`.
 pub fn operate(address: usize, op: StreamOp, payload: &[u8], exchange: *mut Exchange) -> Reply {
     let handle = FileRef { userdata: address as *mut _ };
     // SAFETY: see the module's text.
-    let Some(file) = (unsafe { handle.current() }) else {
-        return values(exchange, |w| failed(w, Errno(libc::EBADF)));
-    };
+    let Some(file) = (unsafe { handle.current() }) else { return closed(exchange) };
     // SAFETY: the file is open, and stays so while the driver has the thread.
     unsafe {
         match op {
@@ -84,6 +87,8 @@ unsafe fn read(file: *mut libc::FILE, format: Format, exchange: *mut Exchange) -
         Format::All => ReadFormat::All,
         Format::Number => ReadFormat::Number,
         Format::Count(n) => ReadFormat::Count(n),
+        // Up to where an interactive file pauses.
+        Format::Piece => ReadFormat::Line { keep: true },
     };
     if format == Format::Number {
         return read_number(file, exchange);

@@ -13,6 +13,7 @@ use crate::gate::decode::decode;
 use crate::gate::encode::{Encoder, Side};
 use crate::gate::level::Level;
 use crate::gate::link::{self, field, Link};
+use crate::gate::proxy::crossing;
 use crate::gate::realm;
 use crate::gate::request::{Bound, Entry as Into, Id, Request, Stream};
 use crate::guest;
@@ -118,7 +119,7 @@ fn exchange(s: State, level: Level, request: Request) -> c_int {
 
 /// Calls into the box with the values from index 2 on.
 fn enter(s: State, level: Level, id: Id, entry: Into) -> c_int {
-    realm::crossing(s, level, Link::Below(id), Request::Run { id, entry }, 2)
+    crossing(s, level, Link::Below(id), Request::Run { id, entry }, 2)
 }
 
 /// `box:dostring(code, ...)`

@@ -18,6 +18,7 @@ use super::realm::{self, Realm};
 use super::request::{Reply, Request};
 use super::run::Run;
 use super::serve;
+use super::trace;
 use crate::engine::clock::signal::soften;
 use crate::engine::seat::{seat_of, Seat, STAGE_NONE};
 use crate::engine::switch::{ask, leave, ours};
@@ -171,6 +172,7 @@ impl Level {
                 if super::decode::decode(s, self, exchange, Side::Back, self.link_for(request)) == 0 {
                     s.push_nil();
                 }
+                trace::arrived(s, self);
                 s.error()
             }
             Reply::Misuse(arg) => {

@@ -13,6 +13,7 @@
 //! | [`core`] | what is known of a box outside its heap |
 //! | [`realm`] | all boxes of one host state |
 //! | [`run`] | one call into a box, as its own stack sees it |
+//! | [`autopsy`], [`trace`] | what is told of a box that was stopped, and of an error that went through several sides |
 //! | [`driver`] | the flat loop that runs boxes and answers what they ask |
 
 pub mod answer;
@@ -39,3 +40,4 @@ pub mod request;
 pub mod run;
 pub mod serve;
 pub mod streams;
+pub mod trace;

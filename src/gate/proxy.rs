@@ -17,6 +17,7 @@ use super::link::{field, proxy_key, Link};
 use super::parcel::tag;
 use super::realm;
 use super::request::{Entry, Request};
+use super::trace;
 use crate::lua::{function, Kind, State};
 
 /// What a proxy's userdata holds.
@@ -26,7 +27,12 @@ pub struct Proxy {
     pub number: u64,
     /// How many sendings it stands for.
     count: u64,
+    /// What the box that has the original pays for it, bytes.
+    weight: usize,
 }
+
+/// What a function of a box costs the host that keeps its proxy, bytes: closure, userdata and places in tables.
+const FUNCTION: usize = 256;
 
 impl Proxy {
     pub fn link(&self) -> Link {
@@ -89,15 +95,17 @@ impl Link {
     }
 
     /// Pushes a new proxy's userdata for what the other side has exported under `number`.
-    pub fn push_proxy(self, s: State, level: Level, number: u64) {
+    /// Where the host receives it, the box pays `weight` for it.
+    pub fn push_proxy(self, s: State, level: Level, number: u64, weight: usize) {
         let place = s.new_userdata(mem::size_of::<Proxy>()) as *mut Proxy;
         // Of nothing, until there is room for its release.
-        let proxy = Proxy { link: self.number(), number, count: 0 };
+        let weight = if matches!(level, Level::Host(_)) { weight } else { 0 };
+        let proxy = Proxy { link: self.number(), number, count: 0, weight };
         // SAFETY: fresh memory of that size, aligned as Lua aligns userdata; no metatable looks at it before.
         unsafe { place.write(proxy) };
         s.registry_get(proxy_key());
         s.set_metatable(-2);
-        if !self.expect_release(level) {
+        if !self.expect_release(level, weight) {
             s.push_cstr(c"not enough memory");
             s.error();
         }
@@ -116,7 +124,7 @@ impl Link {
             return;
         }
         s.pop(1);
-        self.push_proxy(s, level, number);
+        self.push_proxy(s, level, number, FUNCTION);
         // The handle goes with it: a box lives as long as one of its functions is in use.
         self.push_handle(s);
         s.push_closure(function(call), 2);
@@ -133,12 +141,12 @@ impl Link {
     }
 
     /// Makes room for the release of a proxy that this side is about to have.
-    fn expect_release(self, level: Level) -> bool {
+    fn expect_release(self, level: Level, weight: usize) -> bool {
         level.guarded(|| match self {
             Link::Owner => level.core().is_some_and(|core| core.ledger.expect(Way::Up).is_ok()),
             Link::Below(id) => realm::with(level, |realm| realm.find(id))
                 .flatten()
-                .is_some_and(|core| core.ledger.expect(Way::Down).is_ok()),
+                .is_some_and(|core| core.ledger.expect(Way::Down).is_ok() && core.budget.charge(weight)),
         })
     }
 
@@ -178,6 +186,7 @@ pub fn crossing(s: State, level: Level, link: Link, request: Request, first: c_i
         }
     }
     link.settle_releases(s, level);
+    trace::forget(level);
     let height = level.height();
     let exchange = level.take(s);
     let n = (s.top() - first + 1).max(0);
@@ -194,7 +203,7 @@ pub fn crossing(s: State, level: Level, link: Link, request: Request, first: c_i
 
 /// `__gc` of a proxy's userdata: the other side is told at the next opportunity.
 fn collect(s: State) -> c_int {
-    let Some(Proxy { link, number, count }) = proxy_in(s, 1).map(|p| *p) else { return 0 };
+    let Some(Proxy { link, number, count, weight }) = proxy_in(s, 1).map(|p| *p) else { return 0 };
     let level = Level::of(s);
     if count == 0 {
         return 0;
@@ -209,6 +218,7 @@ fn collect(s: State) -> c_int {
             realm::with(level, |realm| {
                 if let Some(core) = realm.find(id) {
                     core.ledger.release(Way::Down, number, count);
+                    core.budget.release(weight);
                 }
             });
         }

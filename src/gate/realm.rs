@@ -16,6 +16,7 @@ use super::driver;
 use super::exchange::{Desk, Exchange};
 use super::level::Level;
 use super::request::{Id, Reply, Request};
+use super::trace::Trace;
 use crate::engine::{clock, luajit};
 use crate::lua::{function, State};
 
@@ -27,6 +28,8 @@ pub struct Realm {
     made: Cell<u64>,
     /// Calls of the driver inside one another, through the host's own stack.
     pub nesting: Cell<usize>,
+    /// The error that went across a wall last.
+    pub trace: RefCell<Trace>,
     open: Cell<bool>,
     /// How many boxes there may be before the next one has the handles of forgotten ones collected.
     crowd: Cell<usize>,
@@ -59,6 +62,7 @@ pub fn open(s: State) {
         free: RefCell::default(),
         made: Cell::new(0),
         nesting: Cell::new(0),
+        trace: RefCell::default(),
         open: Cell::new(true),
         crowd: Cell::new(CROWD),
     };
@@ -106,6 +110,7 @@ impl Realm {
         self.free.borrow_mut().clear();
         self.free.borrow_mut().shrink_to_fit();
         *self.desk.borrow_mut() = Desk::new(None);
+        *self.trace.borrow_mut() = Trace::default();
     }
 
     pub fn is_open(&self) -> bool {

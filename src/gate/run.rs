@@ -156,7 +156,7 @@ fn open_entry(s: State) -> c_int {
     super::link::open(s, true);
     let functions = [
         (MAKE_THREAD, function(make_thread)),
-        (HANDLER, function(handler)),
+        (HANDLER, function(super::trace::handler)),
         (ENTRY, function(entry)),
         (SEND_ERROR, function(send_error)),
         (COLLECT, function(collect)),
@@ -405,23 +405,4 @@ fn send_error(s: State) -> c_int {
 fn collect(s: State) -> c_int {
     s.collect();
     0
-}
-
-/// Message handler of every call: keeps the traceback, and passes the error object on as it is.
-fn handler(s: State) -> c_int {
-    let level = Level::of(s);
-    s.set_top(1);
-    match s.bytes(1) {
-        Some(_) => s.copy(1),
-        None => {
-            s.push_cstr(c"(error object is a ");
-            s.push_type_name(1);
-            s.push_cstr(c" value)");
-            s.concat(3);
-        }
-    }
-    s.append_traceback(s, 1);
-    super::autopsy::keep_traceback(s, level);
-    s.set_top(1);
-    1
 }

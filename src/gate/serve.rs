@@ -13,6 +13,7 @@ use super::parcel::Writer;
 use super::realm;
 use super::request::{Id, Reply, Stream, StreamOp};
 use super::streams::is_output;
+use super::trace;
 use crate::guest;
 use crate::lua::{function, Kind, State};
 
@@ -53,7 +54,8 @@ pub fn serve(s: State, level: Level, call: Call) -> Reply {
     frame.reply.get()
 }
 
-fn perform(s: State) -> c_int {
+/// The C function under which a level serves; where its part of a traceback ends.
+pub fn perform(s: State) -> c_int {
     // SAFETY: `serve` passes its frame, which outlives the protected call.
     #[allow(unsafe_code)]
     let frame = unsafe { &*(s.userdata(1) as *const Frame) };
@@ -107,10 +109,12 @@ fn perform_function(s: State, level: Level, call: Call, link: Link, number: u64)
 
 /// Calls what lies below `n` arguments at index 2, and sends what comes of it.
 fn finish(s: State, level: Level, call: Call, link: Link, n: c_int) -> Reply {
-    let ok = s.pcall(n, State::ALL, 0);
+    s.push_function(function(trace::serving_handler));
+    s.insert(2);
+    let ok = s.pcall(n, State::ALL, 2);
     let encoder = Encoder::new(s, level, call.exchange, Side::Back, link);
     if ok {
-        encoder.named(c"result").encode(2, s.top() - 1, 1);
+        encoder.named(c"result").encode(3, s.top() - 2, 1);
         Reply::Values
     } else {
         encoder.named(c"error value").encode(-1, 1, 0);

@@ -33,6 +33,9 @@ pub const READS: u64 = 1;
 pub const WRITES: u64 = 2;
 const BITS: u32 = 2;
 
+/// What a stream of a box costs the host that keeps a handle over it, bytes: the `FILE` and its buffer, a Lua thread, closures, tables.
+const FILE: usize = 12 << 10;
+
 impl Link {
     /// How the userdata at `index` is sent if it is a stream: exported, or home.
     pub fn send_stream(self, s: State, level: Level, index: c_int) -> Result<(u8, u64), Refusal> {
@@ -98,7 +101,7 @@ impl Link {
             return;
         }
         s.pop(1);
-        self.push_proxy(s, level, number);
+        self.push_proxy(s, level, number, FILE);
         match level {
             Level::Host(_) => self.make_file(s, abilities),
             Level::Box(_) => {

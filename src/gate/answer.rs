@@ -190,6 +190,10 @@ pub fn answer(
             Some(core) => return stream_request(core, (stream, op), request, exchange, place),
             None => Reply::NoMemory,
         },
+        Request::Given { number, op } => match asker {
+            Some(core) => return given_request(core, number, op, request, exchange, place),
+            None => Reply::NoMemory,
+        },
         Request::Call { .. } => match for_owner(request) {
             Some(what) => return Answer::Owner(what),
             None => Reply::NoMemory,
@@ -325,6 +329,16 @@ fn payload(exchange: *mut Exchange) -> &'static [u8] {
     }
 }
 
+/// Counts what is to be written to stdout or stderr; what goes past a limit is cut off. What fits is still written: whoever ran out is stopped
+/// when control would come back.
+pub fn limit_output(core: &Core, exchange: *mut Exchange, position: &str) {
+    let (allowed, victim) = core.charge_output(payload(exchange).len());
+    if let Some(victim) = victim {
+        shorten(exchange, allowed);
+        victim.exhaust(Limit::Output, position);
+    }
+}
+
 fn stream_request(
     core: &Rc<Core>,
     (stream, op): (Stream, StreamOp),
@@ -333,17 +347,8 @@ fn stream_request(
     place: Place,
 ) -> Answer {
     let (bound, _) = core.binding(stream);
-    let mut victim = None;
     if op == StreamOp::Write && stream != Stream::In {
-        let (allowed, stopped) = core.charge_output(payload(exchange).len());
-        if let Some(stopped) = stopped {
-            victim = Some(stopped.id);
-            shorten(exchange, allowed);
-        }
-    }
-    if let Some(victim) = victim.and_then(|id| core.chain().find(|c| c.id == id)) {
-        // What fits is still written; the box is stopped when control would come back to it.
-        victim.exhaust(Limit::Output, &place.position());
+        limit_output(core, exchange, &place.position());
     }
     if bound == Bound::Object {
         return for_owner(request).map_or(Answer::Reply(Reply::NoMemory), Answer::Owner);
@@ -352,11 +357,37 @@ fn stream_request(
         Bound::File(address) => driver_io::operate(address, op, payload(exchange), exchange, place.deadline),
         _ => Ok(driver_io::null(op, exchange)),
     };
-    match (victim, reply) {
-        (Some(_), _) => Answer::Stop,
-        (None, Ok(reply)) => Answer::Reply(reply),
-        (None, Err(Stopped)) => Answer::Interrupted,
+    concluded(core, reply)
+}
+
+/// What comes of an operation that may have used up an allowance of output, or been cut short.
+fn concluded(core: &Core, reply: Result<Reply, Stopped>) -> Answer {
+    match reply {
+        _ if core.doomed().is_some() => Answer::Stop,
+        Ok(reply) => Answer::Reply(reply),
+        Err(Stopped) => Answer::Interrupted,
     }
+}
+
+/// A box works on a stream that its owner has given it.
+fn given_request(
+    core: &Rc<Core>,
+    number: u64,
+    op: StreamOp,
+    request: Request,
+    exchange: *mut Exchange,
+    place: Place,
+) -> Answer {
+    if core.parent.is_some() {
+        return for_owner(request).map_or(Answer::Reply(Reply::NoMemory), Answer::Owner);
+    }
+    let Some(address) = core.ledger.file(number) else { return Answer::Reply(driver_io::closed(exchange)) };
+    let is_output = [Stream::Out, Stream::Err].iter().any(|&s| core.binding(s).0 == Bound::File(address));
+    if op == StreamOp::Write && is_output {
+        limit_output(core, exchange, &place.position());
+    }
+    let reply = driver_io::operate(address, op, payload(exchange), exchange, place.deadline);
+    concluded(core, reply)
 }
 
 /// Cuts the one string of a parcel.

@@ -290,7 +290,7 @@ impl Driver<'_> {
     /// A copy of the image is no good: the box is opened the long way.
     fn reopen(&mut self, core: Rc<Core>, run: &Run, owner: Option<usize>) -> Step {
         image::tested(false);
-        ended(&core);
+        ended(self.realm, &core);
         let opened = if answer::empty(&core) {
             self.activate(Rc::clone(&core), Entry::Open, run.exchange, owner)
         } else {
@@ -455,6 +455,7 @@ pub fn for_owner(request: Request) -> Option<What> {
         Request::Call { function } => Some(What::Function(function)),
         Request::Getenv => Some(What::Getenv),
         Request::Stream { stream, op } => Some(What::Stream(stream, op)),
+        Request::Given { number, op } => Some(What::Given(number, op)),
         _ => None,
     }
 }

@@ -163,7 +163,7 @@ fn open_entry(s: State) -> c_int {
     super::link::open(s, true);
     let functions = [
         (MAKE_THREAD, function(make_thread)),
-        (HANDLER, function(handler)),
+        (HANDLER, function(super::trace::handler)),
         (ENTRY, function(entry)),
         (SEND_ERROR, function(send_error)),
         (COLLECT, function(collect)),
@@ -318,12 +318,10 @@ fn failure(s: State, level: Level, run: &Run) -> Reply {
 /// What a call's thread runs under the handler.
 fn entry(s: State) -> c_int {
     let level = Level::of(s);
-    let (Some(run), Some(core)) = (level.run(), level.core()) else { return 0 };
-    while let Some((number, count)) = level.guarded(|| core.next_release_down()) {
-        Link::Owner.release(s, number, count);
-    }
+    let Some(run) = level.run() else { return 0 };
+    Link::Owner.settle_releases(s, level);
     s.set_top(0);
-    if level.guarded(|| core.unseeded.replace(false)) {
+    if level.guarded(|| run.core.unseeded.replace(false)) {
         guest::math::seed_copy(s);
     }
     make_room(s, level, run);
@@ -374,6 +372,13 @@ fn entry(s: State) -> c_int {
             s.call(n, State::ALL);
             s.top()
         }
+        Entry::Stream { number, op } => {
+            if !Link::Owner.push_export(s, number) {
+                s.raise(c"the stream is gone");
+            }
+            s.insert(1);
+            guest::operate::perform(s, 1, op)
+        }
         Entry::OpenLibrary => {
             crate::host::open_in_box(s);
             s.set_top(0);
@@ -386,7 +391,11 @@ fn entry(s: State) -> c_int {
         }
         Entry::Open | Entry::Check => 0,
     };
-    Encoder::new(s, level, run.exchange, Side::Back, Link::Owner).named(c"result").encode(1, results, 1);
+    Encoder::new(s, level, run.exchange, Side::Back, Link::Owner).named(c"result").encode(
+        s.top() - results + 1,
+        results,
+        1,
+    );
     0
 }
 
@@ -394,7 +403,7 @@ fn entry(s: State) -> c_int {
 /// collect (Lua 5.1 and LuaJIT never collect because memory runs out): then it does so first.
 fn make_room(s: State, level: Level, run: &Run) {
     let core = &run.core;
-    let pays = || level.guarded(|| core.parent.is_some() || answer::charge_exchange(run.exchange, core));
+    let pays = || level.guarded(|| answer::charge_exchange(run.exchange, core));
     let (used, room) = (core.budget.used(), core.budget.headroom());
     let grown = used.saturating_sub(core.collected.get());
     let filling = compat::V51 && room < used / 4 && grown > room;
@@ -429,7 +438,7 @@ fn compile(s: State) {
 fn send_error(s: State) -> c_int {
     let level = Level::of(s);
     if let Some(run) = level.run() {
-        Encoder::new(s, level, run.exchange, Side::Back, Link::Owner).named(c"error value").encode(1, 1, 1);
+        Encoder::new(s, level, run.exchange, Side::Back, Link::Owner).named(c"error value").encode(1, 1, 0);
     }
     0
 }
@@ -437,23 +446,4 @@ fn send_error(s: State) -> c_int {
 fn collect(s: State) -> c_int {
     s.collect();
     0
-}
-
-/// Message handler of every call: keeps the traceback, and passes the error object on as it is.
-fn handler(s: State) -> c_int {
-    let level = Level::of(s);
-    s.set_top(1);
-    match s.bytes(1) {
-        Some(_) => s.copy(1),
-        None => {
-            s.push_cstr(c"(error object is a ");
-            s.push_type_name(1);
-            s.push_cstr(c" value)");
-            s.concat(3);
-        }
-    }
-    s.append_traceback(s, 1);
-    super::autopsy::keep_traceback(s, level);
-    s.set_top(1);
-    1
 }

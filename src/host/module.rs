@@ -1,6 +1,6 @@
 //! The module that `require "sandbox"` gives.
 
-use std::os::raw::c_int;
+use std::os::raw::{c_int, c_void};
 
 use super::handle;
 use super::options::flatten;
@@ -29,7 +29,13 @@ pub fn open_in_host(s: State) {
     }
     realm::open(s);
     push_module(s);
-    push_newstream(s);
+    // SAFETY: a host's state; bare, as all of this.
+    #[allow(unsafe_code)]
+    unsafe {
+        stream::push_newstream(s.as_ptr());
+    }
+    s.copy(-1);
+    s.registry_set(newstream_key());
     s.raw_set_field(-2, c"newstream");
 }
 
@@ -45,12 +51,15 @@ pub fn open_in_box(s: State) {
     s.pop(1);
 }
 
-fn push_newstream(s: State) {
-    // SAFETY: a host's state; bare, as all of this.
-    #[allow(unsafe_code)]
-    unsafe {
-        stream::push_newstream(s.as_ptr());
-    }
+static KEY: u8 = 0;
+
+fn newstream_key() -> *const c_void {
+    &KEY as *const u8 as *const c_void
+}
+
+/// Bare: pushes the host's own `newstream`, for streams of boxes that arrive there.
+pub fn push_newstream(s: State) {
+    s.registry_get(newstream_key());
 }
 
 fn push_module(s: State) {

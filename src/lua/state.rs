@@ -608,6 +608,11 @@ impl State {
         api! { traceback::append(self.0, of.0, level) }
     }
 
+    /// The same without a headline, up to the nearest activation of `end`.
+    pub fn append_frames(self, of: State, level: c_int, end: Option<lua_CFunction>) {
+        api! { traceback::append_frames(self.0, of.0, level, end) }
+    }
+
     pub fn stop_collector(self) {
         api! {
             lua_gc(self.0, LUA_GCSTOP, 0);

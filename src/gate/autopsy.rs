@@ -2,13 +2,11 @@
 
 use super::level::Level;
 use super::run::Run;
+use super::trace::LONGEST;
 use crate::lua::State;
 
-/// Longest traceback that is kept, bytes.
-const LONGEST: usize = 16 << 10;
-
 /// Bare: keeps the string on top of the stack as the box's traceback.
-pub fn keep_traceback(s: State, level: Level) {
+fn keep_traceback(s: State, level: Level) {
     let bytes = s.bytes(-1).unwrap_or_default();
     let kept = bytes.get(..LONGEST).unwrap_or(bytes);
     level.guarded(|| {

@@ -12,6 +12,7 @@ use std::rc::Rc;
 use super::answer::{self, Answer, Place};
 use super::core::{Core, Kind, Status};
 use super::exchange::{Desk, Exchange};
+use super::image;
 use super::level::Level;
 use super::limits::Limit;
 use super::meter::Meter;
@@ -102,8 +103,7 @@ impl Driver<'_> {
         exchange: *mut Exchange,
         owner: Option<usize>,
     ) -> Result<(), Reply> {
-        // Opening is no call of the host's, and runs none of the box's code.
-        if entry != Entry::Open {
+        if !entry.is_opening() {
             core.begin_call();
         }
         if core.doomed().is_some_and(|doomed| std::ptr::eq(doomed, &*core)) {
@@ -259,7 +259,13 @@ impl Driver<'_> {
         if exited {
             reply = answer::values(run.exchange, |_| Ok(()));
         }
-        if run.entry == Entry::Open {
+        if run.entry == Entry::Check {
+            image::tested(reply == Reply::Values);
+            if reply != Reply::Values {
+                return self.reopen(core, &run, owner);
+            }
+        }
+        if run.entry.is_opening() {
             reply = self.opened(&core, reply, run.exchange);
         }
         drop(run);
@@ -273,11 +279,33 @@ impl Driver<'_> {
     /// A box has been made, or not.
     fn opened(&self, core: &Rc<Core>, reply: Reply, exchange: *mut Exchange) -> Reply {
         if reply == Reply::Values {
+            image::offer(core);
             let id = core.id;
             return answer::values(exchange, |w| w.float(id.0 as f64));
         }
         self.realm.close(core.id);
         reply
+    }
+
+    /// A copy of the image is no good: the box is opened the long way.
+    fn reopen(&mut self, core: Rc<Core>, run: &Run, owner: Option<usize>) -> Step {
+        image::tested(false);
+        ended(self.realm, &core);
+        let opened = if answer::empty(&core) {
+            self.activate(Rc::clone(&core), Entry::Open, run.exchange, owner)
+        } else {
+            Err(Reply::NoMemory)
+        };
+        match (opened, owner) {
+            (Ok(()), _) => Step::Go(Message::Go),
+            (Err(reply), owner) => {
+                self.realm.close(core.id);
+                match owner {
+                    None => Step::Done(reply),
+                    Some(owner) => self.reply_to(owner, reply),
+                }
+            }
+        }
     }
 
     /// A soft stop: the current activation has left its stack.
@@ -328,14 +356,19 @@ impl Driver<'_> {
             let left = seat.current.load(std::sync::atomic::Ordering::Relaxed);
             let whole = matches!(core.status.get(), Status::Ready | Status::Exhausted(_));
             task.abandon();
-            if whole && run.entry != Entry::Open && core.heap.borrow().is_some() {
+            if whole && !run.entry.is_opening() && core.heap.borrow().is_some() {
                 if run.entry != Entry::Autopsy {
                     self.examine(&core, run.depth, left);
                 }
                 core.threads.set(run.depth.saturating_sub(1));
             }
+            if run.entry == Entry::Check
+                && core.parent.as_ref().is_none_or(|parent| parent.doomed().is_none())
+            {
+                return self.reopen(core, &run, owner);
+            }
             let mut own = core.excuse(true);
-            if run.entry == Entry::Open {
+            if run.entry.is_opening() {
                 // LuaJIT crashes while it makes a state with too little memory, and no code but its own has run yet.
                 if matches!(core.status.get(), Status::Killed(Kind::Fault)) {
                     own = NO_MEMORY.to_owned();
@@ -422,6 +455,7 @@ pub fn for_owner(request: Request) -> Option<What> {
         Request::Call { function } => Some(What::Function(function)),
         Request::Getenv => Some(What::Getenv),
         Request::Stream { stream, op } => Some(What::Stream(stream, op)),
+        Request::Given { number, op } => Some(What::Given(number, op)),
         _ => None,
     }
 }

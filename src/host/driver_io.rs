@@ -49,7 +49,7 @@ pub fn operate(
     let handle = FileRef { userdata: address as *mut _ };
     // SAFETY: see the module's text.
     let Some(file) = (unsafe { handle.current() }) else {
-        return Ok(refused(Errno(libc::EBADF), exchange));
+        return Ok(closed(exchange));
     };
     let patience = Patience::of_run(deadline);
     // SAFETY: the file is open, and stays so while the driver has the thread.
@@ -73,6 +73,11 @@ pub fn operate(
             }
         }
     }
+}
+
+/// What is done with a handle that is closed.
+pub fn closed(exchange: *mut Exchange) -> Reply {
+    refused(Errno(libc::EBADF), exchange)
 }
 
 /// What a stream says whose box's time is up, where somebody is left to hear it.
@@ -115,6 +120,8 @@ unsafe fn read(
         Format::All => ReadFormat::All,
         Format::Number => ReadFormat::Number,
         Format::Count(n) => ReadFormat::Count(n),
+        // Up to where an interactive file pauses.
+        Format::Piece => ReadFormat::Line { keep: true },
     };
     let stopped = Cell::new(false);
     let reply = values(exchange, |w| {

@@ -86,6 +86,33 @@ function helpers.captured(box, stream)
   end
 end
 
+-- Where Debian puts pure Lua libraries: the first that has one wins. Some packages leave out the newest Lua.
+local versions = { "5.4", "5.3", "5.2", "5.1" }
+while versions[1] ~= _VERSION:match("%d%.%d") do table.remove(versions, 1) end
+
+--- What `package.path` must have for the libraries that this Lua's own folder lacks.
+helpers.library_path = ""
+for _, version in ipairs(versions) do
+  helpers.library_path = ("%s;/usr/share/lua/%s/?.lua;/usr/share/lua/%s/?/init.lua"):format(helpers.library_path, version, version)
+end
+
+--- A table for the option `modules`: the paths of these installed libraries by their names.
+function helpers.libraries(...)
+  local modules = {}
+  for _, name in ipairs { ... } do
+    for template in helpers.library_path:gmatch("[^;]+") do
+      local path = template:gsub("%?", (name:gsub("%.", "/")))
+      local file = not modules[name] and io.open(path)
+      if file then
+        file:close()
+        modules[name] = path
+      end
+    end
+    assert(modules[name], "the library " .. name .. " is not installed (scripts/setup test)")
+  end
+  return modules
+end
+
 -- Assertions ----------------------------------------------------------------------------------------------------
 
 --- Asserts that `body` raises a string that holds each of these texts; returns it.

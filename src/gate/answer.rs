@@ -144,10 +144,13 @@ pub fn answer(realm: &Realm, asker: Option<&Rc<Core>>, request: Request, exchang
             None => return closed(),
         },
         Request::ReadFile { id } => match (asker, find(id)) {
-            (None, Some(core)) => files::read_source(sent(exchange), exchange, core.budget.headroom()),
+            (None, Some(core)) => {
+                let name = files::named(sent(exchange));
+                files::read_source(&name, &name, exchange, core.budget.headroom())
+            }
             (_, None) => return closed(),
             // Nothing of the file system is granted to a box.
-            (Some(_), _) => files::refuse(sent(exchange), exchange),
+            (Some(_), _) => files::refuse(&files::named(sent(exchange)), exchange),
         },
         Request::Clock => {
             values(exchange, |w| w.float(asker.map_or(0.0, |core| core.spent.get().cpu_total as f64 / 1e9)))
@@ -161,7 +164,7 @@ pub fn answer(realm: &Realm, asker: Option<&Rc<Core>>, request: Request, exchang
             Some(core) => return stream_request(core, stream, op, request, exchange),
             None => Reply::NoMemory,
         },
-        Request::Call { .. } => match for_owner(request) {
+        Request::Call { .. } | Request::Module => match for_owner(request) {
             Some(what) => return Answer::Owner(what),
             None => Reply::NoMemory,
         },

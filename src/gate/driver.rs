@@ -99,7 +99,7 @@ impl Driver<'_> {
         owner: Option<usize>,
     ) -> Result<(), Reply> {
         // Opening is no call of the host's, and runs none of the box's code.
-        if entry != Entry::Open {
+        if entry.is_call() {
             core.begin_call();
         }
         if core.doomed().is_some_and(|doomed| std::ptr::eq(doomed, &*core)) {
@@ -399,6 +399,7 @@ pub fn for_owner(request: Request) -> Option<What> {
     match request {
         Request::Call { function } => Some(What::Function(function)),
         Request::Getenv => Some(What::Getenv),
+        Request::Module => Some(What::Module),
         Request::Stream { stream, op } => Some(What::Stream(stream, op)),
         _ => None,
     }

@@ -33,18 +33,25 @@ pub struct Encoder {
     link: Link,
     /// What the path of a value that can't cross begins with, and the number of the value.
     what: &'static CStr,
+    /// Whether that is the one value sent, which needs no number.
+    alone: bool,
     /// Where on the stack the list of tables lies that are out of the walk's reach; nil while there are none.
     later: c_int,
 }
 
 impl Encoder {
     pub fn new(state: State, level: Level, exchange: *mut Exchange, side: Side, link: Link) -> Encoder {
-        Encoder { state, level, exchange, side, link, what: c"argument", later: 0 }
+        Encoder { state, level, exchange, side, link, what: c"argument", alone: false, later: 0 }
     }
 
     pub fn named(mut self, what: &'static CStr) -> Encoder {
         self.what = what;
         self
+    }
+
+    pub fn alone(mut self, what: &'static CStr) -> Encoder {
+        self.alone = true;
+        self.named(what)
     }
 
     /// Runs `f` on the buffer, guarded against a stop while memory moves.
@@ -295,6 +302,9 @@ impl Encoder {
     fn push_name(self, number: c_int) {
         let s = self.state;
         s.push_cstr(self.what);
+        if self.alone {
+            return;
+        }
         if number > 0 {
             s.push_cstr(c" ");
             s.push_integer(i64::from(number));

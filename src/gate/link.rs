@@ -34,6 +34,8 @@ pub mod field {
     pub const STREAMS: i64 = 6;
     /// The environment: a table or a function.
     pub const ENVIRONMENT: i64 = 9;
+    /// name -> path, the granted modules that are files.
+    pub const MODULES: i64 = 10;
 }
 
 /// Keys of the registry: addresses of things that are told apart.

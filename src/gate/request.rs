@@ -72,8 +72,17 @@ pub enum Entry {
     Function(u64),
     /// Make the library available inside.
     OpenLibrary,
+    /// Parcel of a table: what `require` gives, by name. Part of making a box, no call of its own.
+    Modules,
     /// After a stop: read the traceback of the thread left behind and see that the heap can go on.
     Autopsy,
+}
+
+impl Entry {
+    /// Whether this is a call of the host's; making the box is none.
+    pub fn is_call(self) -> bool {
+        !matches!(self, Entry::Open | Entry::Modules)
+    }
 }
 
 /// What a level asks.
@@ -125,6 +134,8 @@ pub enum Request {
     Call {
         function: u64,
     },
+    /// Parcel of a module's name, and of the name that its file has inside: the source in the file that the owner granted.
+    Module,
     /// The box's CPU time.
     Clock,
     /// Seconds since the epoch.

@@ -8,7 +8,7 @@
 //! | [`io`], [`stream`], [`number`] | the three streams and those made inside |
 //! | [`math`] | random numbers |
 //! | [`os`], [`date`] | clocks, dates, the environment, `exit` |
-//! | [`package`] | `require` |
+//! | [`package`], [`search`] | `require`, `package.searchpath` |
 //! | [`string`] | `format` |
 //!
 //! All of it is bare code.
@@ -22,6 +22,7 @@ pub mod math;
 pub mod number;
 pub mod os;
 pub mod package;
+pub mod search;
 pub mod stream;
 pub mod string;
 

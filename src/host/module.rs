@@ -3,7 +3,8 @@
 use std::os::raw::c_int;
 
 use super::handle;
-use super::options::flatten;
+use super::modules;
+use super::options::flatten_new;
 use super::stream;
 use crate::gate::encode::{Encoder, Side};
 use crate::gate::level::Level;
@@ -64,7 +65,8 @@ fn new(s: State) -> c_int {
 
 /// Makes a box with the options at `arg` and pushes its handle. It is created closed, then opened.
 fn make(s: State, arg: c_int) {
-    flatten(s, arg);
+    flatten_new(s, arg);
+    let granted = s.top() - 1;
     let level = Level::of(s);
     realm::collect_forgotten(s, level);
     handle::push_closed(s);
@@ -81,6 +83,9 @@ fn make(s: State, arg: c_int) {
     s.pop(1);
     level.lower(height);
     handle::set_id(s, -1, id);
+    modules::grant(s, granted, id);
+    s.replace(granted);
+    s.set_top(granted);
 }
 
 /// `sandbox.run(code [, options [, ...]])`

@@ -177,8 +177,8 @@ describe("a granted file", function()
     if helpers.version == 51 then
       assert.is_truthy(message:find("loop or previous error loading module 'loop'", 1, true), message)
     else
-      -- Lua 5.2 and later look for no loops.
-      assert.is_truthy(message:find("overflow", 1, true), message)
+      -- Lua 5.2 and later look for no loops: the C stack or its count of levels runs out.
+      assert.is_truthy(message:find("overflow", 1, true) or message:find("too many C levels", 1, true), message)
     end
     assert.equal(3, box:dostring "return (require 'c')")
   end)
@@ -224,7 +224,8 @@ describe("require in a box with grants", function()
         return pcall(require, "x.y-z")]],
       [[package.path = nil return pcall(require, "x")]],
       [[package.path = {} return pcall(require, "x")]],
-      [[return pcall(require)]], [[return pcall(require, {})]],
+      -- Lua 5.2 finds the function under either of two names, as its hash seed has it.
+      [[return (select(2, pcall(require)):gsub("_G%.", ""))]], [[return (select(2, pcall(require, {})):gsub("_G%.", ""))]],
       [[package.loaded.x, package.loaded.y = 1, false return require "x" .. type(select(2, pcall(require, "y")))]],
       [[package.preload.pre = function(...) return { n = select("#", ...), ... } end return (require "pre")]],
       [[local s = package.searchers or package.loaders s[2] = function() return "\n\tnot here" end s[4] = nil s[3] = nil

@@ -7,7 +7,9 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::OpenOptionsExt;
 
 use super::answer::{error, values};
+use super::core::Core;
 use super::exchange::{Exchange, NoMemory};
+use super::grants::Mode;
 use super::parcel::{Item, Reader};
 use super::request::Reply;
 
@@ -18,10 +20,18 @@ fn name(mut sent: Reader<'_>) -> Vec<u8> {
     }
 }
 
-/// What a box below a box gets, to which no files were granted.
-pub fn refuse(sent: Reader<'_>, exchange: *mut Exchange) -> Reply {
+/// Reads the source in the file that the parcel names, among those granted to `core`, of at most `longest` bytes.
+pub fn read_granted(core: &Core, sent: Reader<'_>, exchange: *mut Exchange, longest: usize) -> Reply {
     let name = name(sent);
-    error(exchange, &format!("cannot open {}: No such file or directory", String::from_utf8_lossy(&name)))
+    let shown = String::from_utf8_lossy(&name);
+    match core.files.grants.borrow().open(&name, Mode::READ) {
+        Ok(file) => send(file, &shown, exchange, longest),
+        Err(e) => {
+            // Stock opens a directory and fails to read it.
+            let what = if e == libc::EISDIR { "read" } else { "open" };
+            error(exchange, &format!("cannot {what} {shown}: {}", strerror(e)))
+        }
+    }
 }
 
 /// Reads the source in the file that the parcel names, of at most `longest` bytes. Only a regular file: a FIFO or a device could
@@ -36,6 +46,10 @@ pub fn read_source(sent: Reader<'_>, exchange: *mut Exchange, longest: usize) ->
         Err((what, text)) => return error(exchange, &format!("cannot {what} {shown}: {text}")),
         Ok(file) => file,
     };
+    send(file, &shown, exchange, longest)
+}
+
+fn send(file: File, shown: &str, exchange: *mut Exchange, longest: usize) -> Reply {
     let mut refused = None;
     let reply = values(exchange, |w| {
         let filled = w.string_with(|to, allowance| fill(file, to, allowance.min(longest)))?;
@@ -76,14 +90,18 @@ fn open(name: &[u8]) -> Result<File, (&'static str, String)> {
 
 /// The system's words for an error, without Rust's addition.
 fn reason(e: &std::io::Error) -> String {
-    let Some(code) = e.raw_os_error() else { return e.to_string() };
+    e.raw_os_error().map_or_else(|| e.to_string(), strerror)
+}
+
+/// The system's words for an error number.
+pub fn strerror(code: i32) -> String {
     let mut text = [0_u8; 256];
     // SAFETY: the buffer is as long as it is said to be; the XSI function ends it with a zero.
     #[allow(unsafe_code)]
     unsafe {
         libc::strerror_r(code, text.as_mut_ptr().cast(), text.len())
     };
-    CStr::from_bytes_until_nul(&text).map_or_else(|_| e.to_string(), |c| c.to_string_lossy().into_owned())
+    CStr::from_bytes_until_nul(&text).map_or_else(|_| code.to_string(), |c| c.to_string_lossy().into_owned())
 }
 
 /// Appends the text of a chunk: a first line that begins with `#` is blanked out, as stock `loadfile` skips it.

@@ -2,9 +2,9 @@
 
 use std::os::raw::c_int;
 
-use super::handle;
 use super::options::flatten;
 use super::stream;
+use super::{grants, handle};
 use crate::gate::encode::{Encoder, Side};
 use crate::gate::level::Level;
 use crate::gate::limits::MAX_DEPTH;
@@ -64,7 +64,9 @@ fn new(s: State) -> c_int {
 
 /// Makes a box with the options at `arg` and pushes its handle. It is created closed, then opened.
 fn make(s: State, arg: c_int) {
+    grants::push(s, arg);
     flatten(s, arg);
+    grants::put(s, arg);
     let level = Level::of(s);
     realm::collect_forgotten(s, level);
     handle::push_closed(s);

@@ -42,7 +42,7 @@ end
 
 -- Boxes and files -----------------------------------------------------------------------------------------------
 
-local boxes, files = {}, {}
+local boxes, files, directories = {}, {}, {}
 
 --- A new box, closed after the case.
 function helpers.box(options)
@@ -66,11 +66,21 @@ function helpers.handle(content, mode)
   return assert(io.open(helpers.file(content), mode or "rb"))
 end
 
+--- The path of a new directory, removed with all that is in it after the case.
+function helpers.directory()
+  local path = os.tmpname()
+  os.remove(path)
+  assert(os.execute(("mkdir %q"):format(path)))
+  directories[#directories + 1] = path
+  return path
+end
+
 --- For after_each.
 function helpers.tidy()
   for _, box in ipairs(boxes) do box:close() end
   for _, path in ipairs(files) do os.remove(path) end
-  boxes, files = {}, {}
+  for _, path in ipairs(directories) do os.execute(("rm -rf %q"):format(path)) end
+  boxes, files, directories = {}, {}, {}
 end
 
 --- Assigns a file to the box's stdout (or "stderr"); the function it returns gives what was written so far.

@@ -6,12 +6,13 @@ use super::core::{Core, Status};
 use super::driver::for_owner;
 use super::encode::Side;
 use super::exchange::{Exchange, NoMemory};
+use super::grants::Grants;
 use super::limits::{slot_size, whole, Asked, Limit, MAX_DEPTH};
 use super::parcel::{Field, Item, Reader, Writer, HEADER};
 use super::realm::Realm;
 use super::request::{Bound, Entry, Id, Reply, Request, Stream, StreamOp};
 use super::serve::What;
-use super::{files, options, random};
+use super::{files, opened, options, random};
 use crate::engine::clock;
 use crate::engine::heap::{Budget, Heap, Slot};
 use crate::host::driver_io;
@@ -96,13 +97,18 @@ pub fn answer(realm: &Realm, asker: Option<&Rc<Core>>, request: Request, exchang
     };
     let closed = || Answer::Reply(error(exchange, "sandbox is closed"));
     let reply = match request {
-        Request::New => match options::read(sent(exchange)) {
-            Err(text) => misuse(exchange, 1, &text),
-            Ok(asked) => match make(realm, asker, &asked) {
-                Ok(core) => return Answer::Start(core, Entry::Open),
-                Err(text) => said(exchange, &text, Reply::Misuse(0)),
-            },
-        },
+        Request::New => {
+            let mut wanted = Vec::new();
+            let read = options::read(sent(exchange), Some(&mut wanted));
+            let granted = read.and_then(|asked| Ok((asked, Grants::grant(&wanted, asker)?)));
+            match granted {
+                Err(text) => misuse(exchange, 1, &text),
+                Ok((asked, grants)) => match make(realm, asker, &asked, grants) {
+                    Ok(core) => return Answer::Start(core, Entry::Open),
+                    Err(text) => said(exchange, &text, Reply::Misuse(0)),
+                },
+            }
+        }
         Request::Run { id, entry } => match find(id) {
             Some(core) => return Answer::Start(core, entry),
             None => return closed(),
@@ -144,13 +150,28 @@ pub fn answer(realm: &Realm, asker: Option<&Rc<Core>>, request: Request, exchang
             None => return closed(),
         },
         Request::ReadFile { id } => match (asker, find(id)) {
-            (None, Some(core)) => {
-                let name = files::named(sent(exchange));
-                files::read_source(&name, &name, exchange, core.budget.headroom())
-            }
             (_, None) => return closed(),
-            // Nothing of the file system is granted to a box.
-            (Some(_), _) => files::refuse(&files::named(sent(exchange)), exchange),
+            (None, Some(core)) => files::read_source(sent(exchange), exchange, core.budget.headroom()),
+            (Some(asker), Some(core)) => {
+                files::read_granted(asker, sent(exchange), exchange, core.budget.headroom())
+            }
+        },
+        Request::Source => match asker {
+            Some(core) => files::read_granted(core, sent(exchange), exchange, usize::MAX),
+            None => Reply::NoMemory,
+        },
+        Request::Readable => {
+            let name = opened::named(sent(exchange));
+            let readable = asker.is_some_and(|core| core.files.grants.borrow().readable(name));
+            values(exchange, |w| w.boolean(readable))
+        }
+        Request::OpenFile { mode } => match asker {
+            Some(core) => opened::open(core, opened::named(sent(exchange)), mode, exchange),
+            None => Reply::NoMemory,
+        },
+        Request::File { number, op } => match asker {
+            Some(core) => return opened::operate(core, number, op, exchange),
+            None => Reply::NoMemory,
         },
         Request::Clock => {
             values(exchange, |w| w.float(asker.map_or(0.0, |core| core.spent.get().cpu_total as f64 / 1e9)))
@@ -173,7 +194,7 @@ pub fn answer(realm: &Realm, asker: Option<&Rc<Core>>, request: Request, exchang
 }
 
 /// A new box with nothing in its heap.
-fn make(realm: &Realm, parent: Option<&Rc<Core>>, asked: &Asked) -> Result<Rc<Core>, String> {
+fn make(realm: &Realm, parent: Option<&Rc<Core>>, asked: &Asked, grants: Grants) -> Result<Rc<Core>, String> {
     let no_memory = || crate::lua::compat::NO_MEMORY.to_owned();
     if let Some(parent) = parent {
         if parent.depth_left() == 0 {
@@ -190,6 +211,7 @@ fn make(realm: &Realm, parent: Option<&Rc<Core>>, asked: &Asked) -> Result<Rc<Co
     let id = realm.reserve().ok_or_else(no_memory)?;
     let core = Rc::new(Core::new(id, parent.cloned(), asked, budget, random::seed()));
     *core.heap.borrow_mut() = Some(heap);
+    *core.files.grants.borrow_mut() = grants;
     realm.insert(Rc::clone(&core));
     Ok(core)
 }
@@ -229,7 +251,7 @@ fn usage(realm: &Realm, core: &Core, exchange: *mut Exchange) -> Reply {
 }
 
 fn limits(core: &Core, exchange: *mut Exchange) -> Reply {
-    let set = options::read(sent(exchange)).and_then(|asked| core.set_limits(&asked));
+    let set = options::read(sent(exchange), None).and_then(|asked| core.set_limits(&asked));
     if let Err(text) = set {
         return misuse(exchange, 2, &text);
     }
@@ -237,7 +259,7 @@ fn limits(core: &Core, exchange: *mut Exchange) -> Reply {
     let field = |limit: Limit| {
         let value = limits.get(limit);
         // Bytes and levels are whole numbers.
-        if matches!(limit, Limit::Memory | Limit::Output | Limit::Depth) && value < 9e15 {
+        if matches!(limit, Limit::Memory | Limit::Output | Limit::Depth | Limit::Files) && value < 9e15 {
             Field::Integer(value as i64)
         } else {
             Field::Float(value)
@@ -250,13 +272,14 @@ fn limits(core: &Core, exchange: *mut Exchange) -> Reply {
             ("wall", field(Limit::Wall)),
             ("output", field(Limit::Output)),
             ("depth", field(Limit::Depth)),
+            ("files", field(Limit::Files)),
             ("per", Field::String(limits.per.name().as_bytes())),
         ])
     })
 }
 
 /// Bytes of the one string in a parcel.
-fn payload(exchange: *mut Exchange) -> &'static [u8] {
+pub fn payload(exchange: *mut Exchange) -> &'static [u8] {
     match sent(exchange).item() {
         Some(Item::String(s)) => s,
         _ => &[],
@@ -299,7 +322,7 @@ fn stream_request(
 }
 
 /// Cuts the one string of a parcel.
-fn shorten(exchange: *mut Exchange, len: usize) {
+pub fn shorten(exchange: *mut Exchange, len: usize) {
     let Some(e) = exchange_of(exchange) else { return };
     if let Some(place) = e.out.vec().get_mut(HEADER + 1..HEADER + 9) {
         place.copy_from_slice(&(len as u64).to_le_bytes());

@@ -6,6 +6,7 @@ use std::rc::Rc;
 use mlua::ffi::lua_State;
 
 use super::limits::{nanoseconds, Asked, Limit, Per, MAX_DEPTH};
+use super::opened::Files;
 use super::request::{Bound, Id, Stream};
 use crate::engine::clock::NEVER;
 use crate::engine::heap::{Budget, Heap};
@@ -65,6 +66,8 @@ pub struct Core {
     /// What each stream is bound to, and the number of that assignment.
     streams: [Cell<(Bound, u64)>; 3],
     pub environment: Cell<bool>,
+    /// What it sees of the file system.
+    pub files: Files,
     pub exit: Cell<Option<i64>>,
     releases_up: RefCell<Vec<(u64, u64)>>,
     releases_down: RefCell<Vec<(u64, u64)>>,
@@ -82,6 +85,7 @@ pub struct Limits {
     pub wall: f64,
     pub output: f64,
     pub depth: f64,
+    pub files: f64,
     pub per: Per,
 }
 
@@ -107,6 +111,7 @@ impl Limits {
             wall: value(Limit::Wall),
             output: value(Limit::Output),
             depth: value(Limit::Depth),
+            files: value(Limit::Files),
             per: asked.per.unwrap_or_default(),
         }
     }
@@ -118,6 +123,7 @@ impl Limits {
             Limit::Wall => self.wall,
             Limit::Output => self.output,
             Limit::Depth => self.depth,
+            Limit::Files => self.files,
         }
     }
 }
@@ -146,6 +152,7 @@ impl Core {
             call_began: Cell::new(0),
             streams: [const { Cell::new((Bound::Nothing, 1)) }; 3],
             environment: Cell::new(false),
+            files: Files::default(),
             exit: Cell::new(None),
             releases_up: RefCell::default(),
             releases_down: RefCell::default(),
@@ -305,6 +312,9 @@ impl Core {
             limits.output = output;
             spent.output = 0;
             renewed.push(Limit::Output);
+        }
+        if let Some(files) = asked.get(Limit::Files) {
+            limits.files = files;
         }
         if let Some(per) = asked.per {
             limits.per = per;

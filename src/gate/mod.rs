@@ -7,6 +7,8 @@
 //! | [`exchange`] | the buffers of one crossing, and the desk that lends them |
 //! | [`link`] | functions that cross: exports, proxies, releases |
 //! | [`level`] | which side of which wall a Lua state is on |
+//! | [`grants`], [`opened`] | what a box sees of the file system, and the files that it has open |
+//! | [`files`] | chunks read from files |
 //! | [`limits`] | the table of limits, allowances and what was spent |
 //! | [`core`] | what is known of a box outside its heap |
 //! | [`realm`] | all boxes of one host state |
@@ -21,10 +23,12 @@ pub mod driver;
 pub mod encode;
 pub mod exchange;
 pub mod files;
+pub mod grants;
 pub mod level;
 pub mod limits;
 pub mod link;
 pub mod meter;
+pub mod opened;
 pub mod options;
 pub mod parcel;
 pub mod random;

@@ -132,7 +132,15 @@ fn perform_module(s: State, level: Level, call: Call, link: Link) -> Reply {
     s.raw_get(-3);
     let (shown, path) = (s.bytes(-2).unwrap_or_default(), s.bytes(-1).unwrap_or_default());
     match level {
-        Level::Host(_) => super::files::read(path, shown, call.exchange),
-        Level::Box(_) => super::files::refuse(shown, call.exchange),
+        Level::Host(_) => super::files::read(path, shown, call.exchange, usize::MAX),
+        Level::Box(_) => {
+            let found = guest::file::source_as(s, -1, shown);
+            Encoder::new(s, level, call.exchange, Side::Back, link).encode(-1, 1, 1);
+            if found {
+                Reply::Values
+            } else {
+                Reply::Error
+            }
+        }
     }
 }

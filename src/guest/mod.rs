@@ -6,6 +6,7 @@
 //! | [`coroutine`] | `resume`, `wrap`, `running`, `close`: they note which Lua thread runs |
 //! | [`debug`] | `traceback`, and nothing else |
 //! | [`io`], [`stream`], [`number`] | the three streams and those made inside |
+//! | [`file`] | files that the host has granted |
 //! | [`math`] | random numbers |
 //! | [`os`], [`date`] | clocks, dates, the environment, `exit` |
 //! | [`package`], [`search`] | `require`, `package.searchpath` |
@@ -17,6 +18,7 @@ pub mod base;
 pub mod coroutine;
 pub mod date;
 pub mod debug;
+pub mod file;
 pub mod io;
 pub mod math;
 pub mod number;

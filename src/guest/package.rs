@@ -4,7 +4,7 @@
 use std::ffi::{c_void, CStr};
 use std::os::raw::c_int;
 
-use super::search;
+use super::{file, search};
 use crate::gate::decode::decode;
 use crate::gate::encode::{Encoder, Side};
 use crate::gate::level::Level;
@@ -128,11 +128,15 @@ fn search(s: State) -> c_int {
         s.concat(2);
         return 1;
     }
-    let file = s.top();
-    if !search::load(s, file) {
-        fail(s, file);
+    let name = s.top();
+    s.push_cstr(c"@");
+    s.copy(name);
+    s.concat(2);
+    let good = file::source(s, name) && s.load_text(s.bytes(-1).unwrap_or_default(), s.c_str(name + 1));
+    if !good {
+        fail(s, name);
     }
-    s.copy(file);
+    s.copy(name);
     2
 }
 

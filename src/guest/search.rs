@@ -3,6 +3,7 @@
 use std::ffi::CStr;
 use std::os::raw::c_int;
 
+use super::file;
 use crate::lua::{compat, State};
 
 /// What a line of a message on a module that was not found begins with: Lua 5.4 has `require` itself write it.
@@ -60,7 +61,7 @@ pub fn find(s: State, name: &CStr, path: c_int, sep: &CStr, rep: &CStr) -> bool 
             s.gsub(s.c_str(-1), c"?", s.c_str(base));
             s.remove(-2);
         }
-        if readable(s, -1) {
+        if file::readable(s, -1) {
             s.replace(base);
             s.set_top(base);
             return true;
@@ -82,18 +83,5 @@ pub fn find(s: State, name: &CStr, path: c_int, sep: &CStr, rep: &CStr) -> bool 
     }
     s.replace(base);
     s.set_top(base);
-    false
-}
-
-/// Whether the box has a file of the name at `index` that it may read.
-fn readable(_s: State, _index: c_int) -> bool {
-    false
-}
-
-/// Compiles the file whose name is at `index`; false and a message on the stack if that fails.
-pub fn load(s: State, index: c_int) -> bool {
-    s.push_cstr(c"cannot open ");
-    s.copy(index);
-    s.concat(2);
     false
 }

@@ -2,10 +2,9 @@
 
 use std::os::raw::c_int;
 
-use super::handle;
-use super::modules;
-use super::options::flatten_new;
+use super::options::flatten;
 use super::stream;
+use super::{grants, handle, modules};
 use crate::gate::encode::{Encoder, Side};
 use crate::gate::level::Level;
 use crate::gate::limits::MAX_DEPTH;
@@ -65,8 +64,12 @@ fn new(s: State) -> c_int {
 
 /// Makes a box with the options at `arg` and pushes its handle. It is created closed, then opened.
 fn make(s: State, arg: c_int) {
-    flatten_new(s, arg);
-    let granted = s.top() - 1;
+    let granted = s.top() + 1;
+    modules::push(s, arg);
+    grants::push(s, arg);
+    flatten(s, arg);
+    grants::put(s, arg);
+    modules::take(s, arg);
     let level = Level::of(s);
     realm::collect_forgotten(s, level);
     handle::push_closed(s);

@@ -10,9 +10,14 @@ use crate::gate::link::{field, Link};
 use crate::gate::request::{Entry, Id, Request};
 use crate::lua::{compat, function, Kind, State};
 
-/// Bare: puts in place of the option's value, on top, two tables: name -> value, where a string stands for any path, and name -> path.
-/// Two nils if the option wasn't given.
-pub fn read(s: State, arg: c_int) {
+/// Bare: pushes what the option `modules` of the options at `arg` grants, as two tables: name -> value, where a string stands for any
+/// path, and name -> path. Two nils if the option wasn't given.
+pub fn push(s: State, arg: c_int) {
+    if s.kind(arg) == Kind::Table {
+        s.raw_field(arg, c"modules");
+    } else {
+        s.push_nil();
+    }
     if s.is_nil(-1) {
         s.push_nil();
         return;
@@ -50,6 +55,14 @@ pub fn read(s: State, arg: c_int) {
     s.remove(given);
 }
 
+/// Bare: takes the option out of the plain options at `arg`: it isn't sent with the others.
+pub fn take(s: State, arg: c_int) {
+    if s.kind(arg) == Kind::Table {
+        s.push_nil();
+        s.raw_set_field(arg, c"modules");
+    }
+}
+
 /// Raises where the file that a module is to be read from isn't there. A box's own files are looked at when they are read.
 fn check(s: State, arg: c_int, name: c_int, path: &[u8]) {
     if matches!(Level::of(s), Level::Box(_)) {
@@ -69,7 +82,7 @@ fn check(s: State, arg: c_int, name: c_int, path: &[u8]) {
     }
 }
 
-/// Bare: grants what [`read`] has left at `granted` to the box `id`, whose handle is on top. If that fails the box is closed.
+/// Bare: grants what [`push`] has left at `granted` to the box `id`, whose handle is on top. If that fails the box is closed.
 pub fn grant(s: State, granted: c_int, id: Id) {
     if s.is_nil(granted) {
         return;

@@ -2,24 +2,7 @@
 
 use std::os::raw::c_int;
 
-use super::modules;
 use crate::lua::{Kind, State};
-
-/// Bare: the same for the options of a new box, but that `modules` are pushed apart: see [`modules::read`].
-pub fn flatten_new(s: State, arg: c_int) {
-    if s.is_none_or_nil(arg) {
-        s.push_nil();
-        s.push_nil();
-        return;
-    }
-    s.check_table(arg);
-    s.raw_field(arg, c"modules");
-    modules::read(s, arg);
-    flatten(s, arg);
-    // The copy is ours to change.
-    s.push_nil();
-    s.raw_set_field(arg, c"modules");
-}
 
 /// Bare: puts in place of the options at `arg` a plain copy, in which a value of a type that no option has is a table that holds
 /// the type's name. Nil stays.

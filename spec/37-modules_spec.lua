@@ -288,6 +288,40 @@ describe("the option modules", function()
   end)
 end)
 
+describe("making a box with modules", function()
+  after_each(helpers.tidy)
+
+  local SCRIPT = "return #require('v').list + require('f')(1) + #require('file')"
+
+  local function options(memory)
+    return { memory = memory, modules = {
+      v = { list = { 1, 2, 3, {} } }, f = function(x) return x end,
+      file = helpers.file "local t = {} for i = 1, 100 do t[i] = { i } end return t",
+    } }
+  end
+
+  it("is an ordinary error wherever memory runs out", function()
+    local swept, failures, result = options(), 0, nil
+    for memory = 0, 400 * 1024, 1024 do
+      swept.memory = memory
+      local ok, got = pcall(sandbox.run, SCRIPT, swept)
+      if ok then
+        result = got
+        break
+      end
+      assert.equal("not enough memory", got)
+      failures = failures + 1
+    end
+    assert.equal(105, result)
+    assert.is_true(failures > 10, "failed only " .. failures .. " times")
+  end)
+
+  it("leaves nothing behind", function()
+    local some = options()
+    helpers.assert_flat(300, function() sandbox.run(SCRIPT, some) end)
+  end)
+end)
+
 describe("modules below a box", function()
   after_each(helpers.tidy)
 

@@ -11,6 +11,7 @@
 //! | [`os`], [`date`] | clocks, dates, the environment, `exit` |
 //! | [`package`], [`search`] | `require`, `package.searchpath` |
 //! | [`string`] | `format` |
+//! | [`warn`] | `warn` |
 //!
 //! All of it is bare code.
 
@@ -21,12 +22,15 @@ pub mod debug;
 pub mod file;
 pub mod io;
 pub mod math;
+#[cfg(test)]
+mod names;
 pub mod number;
 pub mod os;
 pub mod package;
 pub mod search;
 pub mod stream;
 pub mod string;
+pub mod warn;
 
 use crate::lua::State;
 
@@ -41,6 +45,7 @@ pub fn open(s: State) {
     debug::open(s);
     io::open(s);
     os::open(s);
+    warn::open(s);
 }
 
 /// Bare: makes the table on top of the stack the library `name`: a global, and what `require` gives. Pops it.

@@ -5,7 +5,7 @@ use std::fs::File;
 use std::io::{ErrorKind, Read, Seek, SeekFrom, Write};
 use std::rc::Rc;
 
-use super::answer::{payload, shorten, values, Answer};
+use super::answer::{limit_output, payload, values, Answer, Place};
 use super::core::Core;
 use super::exchange::{Exchange, NoMemory};
 use super::files::strerror;
@@ -175,7 +175,7 @@ fn refused(w: &mut Writer<'_>, number: Errno) -> Result<(), NoMemory> {
 }
 
 /// Does `op` on an open file of the box.
-pub fn operate(core: &Core, number: u64, op: FileOp, exchange: *mut Exchange) -> Answer {
+pub fn operate(core: &Core, number: u64, op: FileOp, exchange: *mut Exchange, place: Place) -> Answer {
     if op == FileOp::Close {
         close(core, number);
         return Answer::Reply(values(exchange, |w| w.boolean(true)));
@@ -202,17 +202,12 @@ pub fn operate(core: &Core, number: u64, op: FileOp, exchange: *mut Exchange) ->
             if !open.write {
                 return Answer::Reply(values(exchange, |w| refused(w, libc::EBADF)));
             }
-            let mut victim = None;
             if charge {
-                let (allowed, stopped) = core.charge_output(payload(exchange).len());
-                if let Some(stopped) = stopped {
-                    victim = Some(stopped.id);
-                    shorten(exchange, allowed);
-                }
+                limit_output(core, exchange, &place.position());
             }
             let done = write(&mut open.file, payload(exchange), back);
-            if let Some(id) = victim {
-                return Answer::Stop(Limit::Output, id);
+            if core.doomed().is_some() {
+                return Answer::Stop;
             }
             values(exchange, |w| match done {
                 Ok(()) => w.boolean(true),

@@ -39,6 +39,8 @@ pub enum Format {
     Number,
     /// So many bytes; 0 asks whether the end has been reached.
     Count(usize),
+    /// Whatever comes next, at least one byte: what a reader of a stream asks for.
+    Piece,
 }
 
 /// What to do with a stream.
@@ -84,6 +86,8 @@ pub enum FileOp {
 pub enum Entry {
     /// Make the state and open the libraries.
     Open,
+    /// Test the state that was made of an image.
+    Check,
     /// Compile and run: parcel of code, chunk name, arguments.
     Code,
     /// Compile: parcel of code, chunk name.
@@ -94,6 +98,8 @@ pub enum Entry {
     Set,
     /// Call the function that the box has exported under this number.
     Function(u64),
+    /// Do this with the stream that the box has exported under that number: parcel of the bytes to write, if any.
+    Stream { number: u64, op: StreamOp },
     /// Make the library available inside.
     OpenLibrary,
     /// Parcel of a table: what `require` gives, by name. Part of making a box, no call of its own.
@@ -105,7 +111,12 @@ pub enum Entry {
 impl Entry {
     /// Whether this is a call of the host's; making the box is none.
     pub fn is_call(self) -> bool {
-        !matches!(self, Entry::Open | Entry::Modules)
+        !matches!(self, Entry::Open | Entry::Check | Entry::Modules)
+    }
+
+    /// Whether the box has no state to go on with if this fails.
+    pub fn is_opening(self) -> bool {
+        matches!(self, Entry::Open | Entry::Check)
     }
 }
 
@@ -151,6 +162,11 @@ pub enum Request {
     // of the owner
     Stream {
         stream: Stream,
+        op: StreamOp,
+    },
+    /// The same, with a stream that the owner has exported under that number.
+    Given {
+        number: u64,
         op: StreamOp,
     },
     /// Parcel of the name.

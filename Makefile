@@ -6,14 +6,19 @@ LUA ?= $(LUAS)
 # Suites of `make test`, all of them if empty: `make test LUA=jit SUITES="spec attacks"`.
 SUITES ?=
 
+# How long each fuzzer runs: `make fuzz LUA=jit SECONDS=600`.
+SECONDS ?= 120
+
 .DEFAULT_GOAL := build
-.PHONY: help build test demo bench clean
+.PHONY: help build test demo bench fuzz valgrind clean
 
 help:
 	@echo 'make build [LUA=5.4]                  build/<lua>/sandbox.so for $(LUAS)'
 	@echo 'make test [LUA=5.4] [SUITES="spec"]   every suite on each Lua; logs in build/log'
 	@echo 'make demo                             installs the rock in build/rocks and runs the examples with it'
 	@echo 'make bench                            the benchmarks'
+	@echo 'make fuzz [LUA=5.4] [SECONDS=120]     the fuzzers of fuzz/, each for so long, on 5.4 unless one is named'
+	@echo 'make valgrind [LUA=5.4]               the cargo tests under memcheck, on 5.4 unless one is named'
 	@echo 'make clean                            removes build/ and target/'
 
 build:
@@ -33,6 +38,16 @@ bench:
 	@scripts/setup test
 	@for lua in $(LUA); do scripts/build $$lua || exit 1; done
 	@bench/run
+
+# One Lua: the first that is named on the command line, else 5.4.
+ONE = $(if $(filter command line,$(origin LUA)),$(firstword $(LUA)),5.4)
+
+fuzz:
+	@scripts/fuzz -l $(ONE) -t $(SECONDS)
+
+valgrind:
+	@scripts/setup test
+	@scripts/valgrind $(ONE)
 
 clean:
 	rm -rf build target

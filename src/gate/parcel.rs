@@ -204,9 +204,25 @@ impl<'a> Reader<'a> {
             tag::LATER => Item::Later,
             tag::END => Item::End,
             tag::AGAIN => Item::Again(u32::try_from(self.word()?).ok()?),
-            tag::EXPORT => Item::Export(self.word()?),
-            tag::HOME => Item::Home(self.word()?),
+            tag::EXPORT => Item::Export(self.number()?),
+            tag::HOME => Item::Home(self.number()?),
             _ => return None,
         })
+    }
+
+    /// A function's number, which Lua holds as a float.
+    fn number(&mut self) -> Option<u64> {
+        self.word().filter(|n| (1..=1 << 53).contains(n))
+    }
+
+    /// Whether the header promises no more than may follow: each value and each table takes a byte at least, so that what is made
+    /// room for is bounded by what was sent.
+    pub fn is_plausible(&self) -> bool {
+        let most = self.bytes.len() as u64;
+        u64::from(self.count) <= most && u64::from(self.tables) <= most
+    }
+
+    pub fn is_at_end(&self) -> bool {
+        self.bytes.is_empty()
     }
 }

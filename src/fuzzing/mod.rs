@@ -4,7 +4,7 @@
 //! |---|---|
 //! | any bytes decode to values or are refused by an ordinary error | what is raised is one of [`parcel::REFUSALS`] |
 //! | decoding takes no more memory than the bytes warrant | the heap is measured |
-//! | what has crossed to another state and back is the same | `same.lua`, with cycles, sharing and functions |
+//! | what has crossed to another state and back is the same | `same.lua`, with cycles, sharing, functions and streams |
 //! | any table of options makes a box that keeps to them, or an error that names what is wrong | `options.lua` |
 //!
 //! # Safety
@@ -26,7 +26,9 @@ use std::os::raw::{c_int, c_void};
 use mlua::ffi::{luaL_newstate, luaL_openlibs};
 
 use crate::gate::exchange::Exchange;
-use crate::gate::link;
+use crate::gate::link::Link;
+use crate::gate::request::Id;
+use crate::host::handle;
 use crate::lua::{function, State};
 
 /// What a job for a Lua state is given: bytes in, and how it went.
@@ -39,7 +41,7 @@ struct Job<'a> {
     foreign: bool,
 }
 
-/// A Lua state with this library, which is also the owner's side of a wall: functions can cross to it and from it.
+/// A Lua state with this library, and a wall to another such: functions and streams can cross to it and from it.
 struct Host(State);
 
 impl Host {
@@ -81,7 +83,17 @@ fn open(s: State) -> c_int {
     s.push_globals();
     s.copy(-2);
     s.raw_set_field(-2, c"sandbox");
-    link::open(s, true);
+    // The other side of the wall is, to this side's bookkeeping, a box.
+    s.raw_field(-1, c"sandbox");
+    s.raw_field(-1, c"new");
+    s.new_table();
+    s.push_number(f64::INFINITY);
+    s.raw_set_field(-2, c"memory");
+    s.call(1, 1);
+    s.push_number(handle::id_at(s, -1).0 as f64);
+    s.raw_set_field(State::REGISTRY, OTHER);
+    s.raw_set_field(State::REGISTRY, HANDLE);
+    s.pop(1);
     load(s, include_bytes!("same.lua"), c"same");
     load(s, include_bytes!("options.lua"), c"try_options");
     s.new_table();
@@ -91,9 +103,21 @@ fn open(s: State) -> c_int {
     0
 }
 
+/// The handle of the box that stands for the other side, and its number.
+const HANDLE: &CStr = c"safelua.fuzz.handle";
+const OTHER: &CStr = c"safelua.fuzz.other";
+
+/// Bare: the other side.
+fn link(s: State) -> Link {
+    s.raw_field(State::REGISTRY, OTHER);
+    let id = Id(s.number(-1) as u64);
+    s.pop(1);
+    Link::Below(id)
+}
+
 /// Where the values of one step wait for the next.
 const KEPT: &CStr = c"safelua.fuzz.kept";
-/// Functions that programs send.
+/// Functions and streams that programs send.
 const FUNCTIONS: &CStr = c"safelua.fuzz.functions";
 
 /// Bare: makes what the chunk returns a field of the registry.

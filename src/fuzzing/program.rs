@@ -83,7 +83,7 @@ impl<'a> Program<'a> {
             7 => s.new_table(),
             8 => {
                 s.raw_field(State::REGISTRY, FUNCTIONS);
-                s.raw_geti(-1, i64::from(self.byte().unwrap_or(0) % 3) + 1);
+                s.raw_geti(-1, i64::from(self.byte().unwrap_or(0) % 4) + 1);
                 s.remove(-2);
             }
             9 => {

@@ -1,5 +1,5 @@
 -- Gives a function that raises unless two lists hold the same values: numbers to the bit, tables by their shape, with all cycles
--- and sharing, functions by identity. No recursion: values may be nested as deep as they like.
+-- and sharing, functions and streams by identity. No recursion: values may be nested as deep as they like.
 local type, next, rawget, rawequal, error, tostring = type, next, rawget, rawequal, error, tostring
 local subtype = math.type or function() end
 

@@ -6,6 +6,7 @@
 //! that holds is a [`tag::LATER`] in its place, and its pairs follow all values, in the order of those tags.
 
 use super::exchange::{Buffer, NoMemory};
+use super::streams;
 
 pub mod tag {
     pub const NIL: u8 = 0;
@@ -19,10 +20,14 @@ pub mod tag {
     pub const AGAIN: u8 = 8;
     /// A function that the sender has exported under this number.
     pub const EXPORT: u8 = 9;
-    /// A function that the receiver once exported under this number, coming home.
+    /// A function or stream that the receiver once exported under this number, coming home.
     pub const HOME: u8 = 10;
     /// A table whose pairs come after the values.
     pub const LATER: u8 = 11;
+    /// A stream that the sender has exported, and what can be done with it: see [`super::super::streams`].
+    pub const STREAM: u8 = 12;
+    /// One of the sender's three standard streams, as the receiver has assigned it.
+    pub const STANDARD: u8 = 13;
 }
 
 pub const HEADER: usize = 8;
@@ -169,6 +174,8 @@ pub enum Item<'a> {
     Again(u32),
     Export(u64),
     Home(u64),
+    Stream(u64),
+    Standard(u64),
 }
 
 impl<'a> Reader<'a> {
@@ -204,15 +211,17 @@ impl<'a> Reader<'a> {
             tag::LATER => Item::Later,
             tag::END => Item::End,
             tag::AGAIN => Item::Again(u32::try_from(self.word()?).ok()?),
-            tag::EXPORT => Item::Export(self.number()?),
-            tag::HOME => Item::Home(self.number()?),
+            tag::EXPORT => Item::Export(self.number(0)?),
+            tag::HOME => Item::Home(self.number(0)?),
+            tag::STREAM => Item::Stream(self.number(streams::BITS)?),
+            tag::STANDARD => Item::Standard(self.word().filter(|&n| n < 3)?),
             _ => return None,
         })
     }
 
-    /// A function's number, which Lua holds as a float.
-    fn number(&mut self) -> Option<u64> {
-        self.word().filter(|n| (1..=1 << 53).contains(n))
+    /// A word whose bits above the lowest are a number that the sender has given, which Lua holds as a float.
+    fn number(&mut self, lowest: u32) -> Option<u64> {
+        self.word().filter(|n| (1..=1 << 53).contains(&(n >> lowest)))
     }
 
     /// Whether the header promises no more than may follow: each value and each table takes a byte at least, so that what is made

@@ -2,7 +2,8 @@
 
 use std::cell::{Cell, RefCell};
 use std::fs::File;
-use std::io::{ErrorKind, Read, Seek, SeekFrom, Write};
+use std::io::{ErrorKind, Seek, SeekFrom, Write};
+use std::os::unix::fs::FileExt;
 use std::rc::Rc;
 
 use super::answer::{payload, shorten, values, Answer};
@@ -73,7 +74,6 @@ impl Table {
 
 impl Files {
     /// The box has noted the number of the file that was opened last.
-    #[allow(dead_code)] // until files can be opened
     pub fn claim(&self) {
         if let Ok(mut table) = self.table.try_borrow_mut() {
             table.unclaimed = 0;
@@ -185,20 +185,13 @@ pub fn operate(core: &Core, number: u64, op: FileOp, exchange: *mut Exchange) ->
         return Answer::Reply(values(exchange, |w| refused(w, libc::EBADF)));
     };
     let reply = match op {
-        FileOp::Read { most } => read(&mut open.file, most, exchange),
-        FileOp::Seek { whence, offset } => {
-            let to = match whence {
-                0 => u64::try_from(offset).map(SeekFrom::Start).map_err(|_| libc::EINVAL),
-                1 => Ok(SeekFrom::Current(offset)),
-                _ => Ok(SeekFrom::End(offset)),
-            };
-            let at = to.and_then(|to| open.file.seek(to).map_err(|e| errno(&e)));
-            values(exchange, |w| match at {
-                Ok(at) => w.integer(at as i64),
-                Err(e) => refused(w, e),
-            })
-        }
-        FileOp::Write { charge, back } => {
+        FileOp::Read { at, most } => read(&open.file, at, most, exchange),
+        FileOp::Tell => told(open.file.stream_position(), exchange),
+        FileOp::Length => told(open.file.metadata().map(|found| found.len()), exchange),
+        FileOp::Write { charge, at } => {
+            if let Err(e) = at.map_or(Ok(0), |at| open.file.seek(SeekFrom::Start(at))) {
+                return Answer::Reply(values(exchange, |w| refused(w, errno(&e))));
+            }
             if !open.write {
                 return Answer::Reply(values(exchange, |w| refused(w, libc::EBADF)));
             }
@@ -210,13 +203,13 @@ pub fn operate(core: &Core, number: u64, op: FileOp, exchange: *mut Exchange) ->
                     shorten(exchange, allowed);
                 }
             }
-            let done = write(&mut open.file, payload(exchange), back);
+            let done = open.file.write_all(payload(exchange));
             if let Some(id) = victim {
                 return Answer::Stop(Limit::Output, id);
             }
             values(exchange, |w| match done {
                 Ok(()) => w.boolean(true),
-                Err(e) => refused(w, e),
+                Err(e) => refused(w, errno(&e)),
             })
         }
         FileOp::Close => Reply::Values,
@@ -224,16 +217,15 @@ pub fn operate(core: &Core, number: u64, op: FileOp, exchange: *mut Exchange) ->
     Answer::Reply(reply)
 }
 
-/// Writes after what the box has read, which may be `back` bytes less than what it got.
-fn write(file: &mut File, bytes: &[u8], back: i64) -> Result<(), Errno> {
-    if back > 0 {
-        file.seek(SeekFrom::Current(-back)).map_err(|e| errno(&e))?;
-    }
-    file.write_all(bytes).map_err(|e| errno(&e))
+fn told(n: std::io::Result<u64>, exchange: *mut Exchange) -> Reply {
+    values(exchange, |w| match n {
+        Ok(n) => w.integer(n as i64),
+        Err(e) => refused(w, errno(&e)),
+    })
 }
 
 /// A piece of the file, of at most `most` bytes; an empty one at the end.
-fn read(file: &mut File, most: usize, exchange: *mut Exchange) -> Reply {
+fn read(file: &File, at: u64, most: usize, exchange: *mut Exchange) -> Reply {
     values(exchange, |w| {
         let done = w.string_with(|to, allowance| {
             let start = to.len();
@@ -242,7 +234,7 @@ fn read(file: &mut File, most: usize, exchange: *mut Exchange) -> Reply {
             }
             to.resize(start + most, 0);
             loop {
-                match file.read(to.get_mut(start..).unwrap_or_default()) {
+                match file.read_at(to.get_mut(start..).unwrap_or_default(), at) {
                     Ok(n) => {
                         to.truncate(start + n);
                         return Ok(());

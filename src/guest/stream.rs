@@ -1,19 +1,21 @@
-//! The file handles of a box: its three standard streams, which lie behind the gate, and those that it makes over functions of its
-//! own. A handle that the box closes is closed for the box alone.
+//! The file handles of a box: its three standard streams, which lie behind the gate, files that it has opened, which do, too, and those
+//! that it makes over functions of its own. A handle that the box closes is closed for the box alone.
 //!
 //! # Safety
 //! A handle's userdata holds a [`Handle`]; it is recognised by its metatable, which no script can set.
 #![allow(unsafe_code)]
+
+mod position;
+mod read;
 
 use std::mem;
 use std::os::raw::{c_int, c_void};
 
 use crate::gate::decode::decode;
 use crate::gate::encode::{Encoder, Side};
-use crate::gate::exchange::Exchange;
 use crate::gate::level::Level;
 use crate::gate::link::Link;
-use crate::gate::request::{Format, Request, Stream, StreamOp};
+use crate::gate::request::{FileOp, Format, Request, Stream, StreamOp};
 use crate::lua::{Kind, State};
 
 static KEY: u8 = 0;
@@ -25,8 +27,10 @@ pub struct Handle {
     closed: u64,
     /// The call (by its Lua thread) that is in one of the stream's own functions; 0 for none.
     busy: usize,
-    /// How much of the piece that the reader gave last has been read.
+    /// How much of the piece that came last has been read.
     at: usize,
+    /// Of a file: where that piece ends; [`LAST_WRITE`] after a write.
+    position: u64,
 }
 
 /// What a handle stands for.
@@ -35,6 +39,8 @@ enum Behind {
     Standard(Stream),
     /// Functions in the handle's user table.
     Functions,
+    /// A file that the box has opened, by its number.
+    File(u64),
 }
 
 /// Fields of the user table of a stream over functions.
@@ -49,6 +55,7 @@ pub const BAD_FILE: Failure = (libc::EBADF, c"Bad file descriptor");
 const FAILED: Failure = (libc::EIO, c"Input/output error");
 const BUSY: Failure = (libc::EDEADLK, c"Resource deadlock avoided");
 const NO_SEEK: Failure = (libc::ESPIPE, c"Illegal seek");
+const INVALID: Failure = (libc::EINVAL, c"Invalid argument");
 
 fn key() -> *const c_void {
     &KEY as *const u8 as *const c_void
@@ -62,7 +69,15 @@ pub fn set_metatable(s: State) {
 fn push(s: State, kind: Behind) {
     let place = s.new_userdata(mem::size_of::<Handle>()) as *mut Handle;
     // SAFETY: fresh memory of that size.
-    unsafe { place.write(Handle { kind, closed: u64::from(kind == Behind::Functions), busy: 0, at: 0 }) };
+    unsafe {
+        place.write(Handle {
+            kind,
+            closed: u64::from(!matches!(kind, Behind::Standard(_))),
+            busy: 0,
+            at: 0,
+            position: 0,
+        })
+    };
     s.registry_get(key());
     s.set_metatable(-2);
 }
@@ -86,6 +101,22 @@ pub fn push_made(s: State) {
     }
 }
 
+/// Bare: pushes a closed handle that is to become a file's.
+pub fn push_unopened(s: State) {
+    push(s, Behind::File(0));
+    s.new_table_sized(4, 0);
+    s.set_user_table(-2);
+}
+
+/// Makes the handle at `index` that of the open file `number`, which is at its beginning or (to append to it) at its end.
+pub fn set_file(s: State, index: c_int, number: u64, end: bool) {
+    if let Some(handle) = at(s, index) {
+        handle.position = if end { LAST_WRITE } else { 0 };
+        handle.kind = Behind::File(number);
+        handle.closed = 0;
+    }
+}
+
 /// The handle at `index`, if it is one.
 pub fn at<'a>(s: State, index: c_int) -> Option<&'a mut Handle> {
     let place = s.userdata(index) as *mut Handle;
@@ -99,7 +130,16 @@ pub fn at<'a>(s: State, index: c_int) -> Option<&'a mut Handle> {
     ours.then(|| unsafe { &mut *place })
 }
 
+/// Where a file's position is no longer the box's own to know.
+const LAST_WRITE: u64 = u64::MAX;
+
 impl Handle {
+    /// Goes to a position of a file, and forgets the piece at hand.
+    fn go(&mut self, position: u64) {
+        self.position = position;
+        self.at = usize::MAX;
+    }
+
     /// Bare: whether the box has not closed it, or the owner has assigned another file since.
     pub fn is_open(&self, s: State) -> bool {
         self.closed == 0 || self.closed != self.assignment(s)
@@ -124,11 +164,19 @@ pub fn push_failure(s: State, (number, message): Failure) -> c_int {
 
 /// Bare: asks what is behind the gate. Pushes the answer: how many values.
 fn ask(s: State, stream: Stream, op: StreamOp, payload: bool) -> c_int {
+    send(s, Request::Stream { stream, op }, payload, || {})
+}
+
+/// Bare: sends a request, with the string on top if there is a payload. `now` is called when nothing can fail any more until it is done.
+/// Pushes the answer: how many values. Not inlined: an exchange may be lent to the caller, who must be less deep.
+#[inline(never)]
+fn send(s: State, request: Request, payload: bool, now: impl FnOnce()) -> c_int {
     let level = Level::of(s);
     let height = level.height();
     let exchange = level.take(s);
     Encoder::new(s, level, exchange, Side::Out, Link::Owner).encode(-1, c_int::from(payload), 1);
-    level.ask(s, Request::Stream { stream, op }, exchange);
+    now();
+    level.ask(s, request, exchange);
     let n = decode(s, level, exchange, Side::Back, Link::Owner);
     level.lower(height);
     n
@@ -141,6 +189,12 @@ pub fn write(s: State, index: c_int, op: StreamOp) -> c_int {
     let Some(handle) = at(s, index) else { return push_failure(s, BAD_FILE) };
     match handle.kind {
         Behind::Standard(stream) => ask(s, stream, op, true),
+        Behind::File(number) => {
+            let at = (handle.position != LAST_WRITE)
+                .then(|| handle.position.saturating_sub(read::left(s, index, handle).len() as u64));
+            let op = FileOp::Write { charge: op != StreamOp::Forward, at };
+            send(s, Request::File { number, op }, true, || handle.go(LAST_WRITE))
+        }
         Behind::Functions => {
             let text = s.top();
             if s.bytes(text).is_some_and(<[u8]>::is_empty) {
@@ -172,7 +226,8 @@ pub fn write(s: State, index: c_int, op: StreamOp) -> c_int {
 pub fn flush(s: State, index: c_int) -> c_int {
     match at(s, index).map(|h| h.kind) {
         Some(Behind::Standard(stream)) => ask(s, stream, StreamOp::Flush, false),
-        Some(Behind::Functions) => {
+        // Nothing is held back.
+        Some(Behind::Functions | Behind::File(_)) => {
             s.push_bool(true);
             1
         }
@@ -182,10 +237,12 @@ pub fn flush(s: State, index: c_int) -> c_int {
 
 /// Bare: seeks.
 pub fn seek(s: State, index: c_int, whence: u8, offset: i64) -> c_int {
-    match at(s, index).map(|h| h.kind) {
-        Some(Behind::Standard(stream)) => ask(s, stream, StreamOp::Seek { whence, offset }, false),
-        Some(Behind::Functions) => push_failure(s, NO_SEEK),
-        None => push_failure(s, BAD_FILE),
+    let index = s.absolute(index);
+    let Some(handle) = at(s, index) else { return push_failure(s, BAD_FILE) };
+    match handle.kind {
+        Behind::Standard(stream) => ask(s, stream, StreamOp::Seek { whence, offset }, false),
+        Behind::Functions => push_failure(s, NO_SEEK),
+        Behind::File(number) => position::seek(s, index, handle, number, whence, offset),
     }
 }
 
@@ -201,7 +258,7 @@ pub fn read(s: State, index: c_int, format: Format) -> c_int {
             }
             n
         }
-        Behind::Functions => read_made(s, index, handle, format),
+        Behind::Functions | Behind::File(_) => read::read_pieces(s, index, handle, format),
     }
 }
 
@@ -213,6 +270,15 @@ pub fn close(s: State, index: c_int) -> c_int {
         return push_failure(s, BUSY);
     }
     handle.closed = handle.assignment(s);
+    if let Behind::File(number) = handle.kind {
+        // Needs no memory, so that a finalizer can't fail.
+        let request = Request::File { number, op: FileOp::Close };
+        Level::of(s).cross(s, request, Level::nothing());
+        s.push_user_table(index);
+        s.push_nil();
+        s.raw_seti(-2, PIECE);
+        s.pop(1);
+    }
     if handle.kind == Behind::Functions && push_function(s, index, CLEANER) {
         // Forgotten first, so that it is called once.
         s.push_user_table(index);
@@ -260,147 +326,4 @@ fn call(s: State, handle: &mut Handle, field: i64, args: c_int) -> Result<(), Fa
         s.pop(1);
     }
     Err(FAILED)
-}
-
-/// Makes sure that something is left of the piece at hand, by asking the reader if need be. False at the end.
-fn fill(s: State, index: c_int, handle: &mut Handle) -> Result<bool, Failure> {
-    s.push_user_table(index);
-    s.raw_geti(-1, PIECE);
-    let left = s.bytes(-1).map_or(0, |piece| piece.len().saturating_sub(handle.at));
-    s.pop(1);
-    if left > 0 {
-        s.pop(1);
-        return Ok(true);
-    }
-    s.pop(1);
-    if !push_function(s, index, READER) {
-        // Only written to: it can't be read; a null device is at its end.
-        if push_function(s, index, WRITER) {
-            s.pop(1);
-            return Err(BAD_FILE);
-        }
-        return Ok(false);
-    }
-    s.push_integer(4096);
-    call(s, handle, READER, 1)?;
-    let more = match s.kind(-1) {
-        Kind::String | Kind::Number => {
-            s.to_text(-1);
-            s.bytes(-1).is_some_and(|piece| !piece.is_empty())
-        }
-        Kind::Nil => false,
-        _ => {
-            s.pop(1);
-            return Err(FAILED);
-        }
-    };
-    s.push_user_table(index);
-    s.insert(-2);
-    s.raw_seti(-2, PIECE);
-    s.pop(1);
-    handle.at = 0;
-    Ok(more)
-}
-
-/// What is left of the piece at hand; it stays where it is as long as the handle's table holds it.
-fn left<'a>(s: State, index: c_int, handle: &Handle) -> &'a [u8] {
-    s.push_user_table(index);
-    s.raw_geti(-1, PIECE);
-    let piece = s.bytes(-1).unwrap_or_default();
-    s.pop(2);
-    piece.get(handle.at..).unwrap_or_default()
-}
-
-fn read_made(s: State, index: c_int, handle: &mut Handle, format: Format) -> c_int {
-    let level = Level::of(s);
-    let height = level.height();
-    let exchange = level.take(s);
-    let result = gather(s, level, index, handle, format, exchange);
-    let n = match result {
-        Err(failure) => push_failure(s, failure),
-        Ok(None) => {
-            s.push_nil();
-            1
-        }
-        Ok(Some(())) => {
-            s.push_bytes(level.raw(exchange, Side::Out));
-            if format == Format::Number {
-                s.text_to_number();
-            }
-            1
-        }
-    };
-    level.lower(height);
-    n
-}
-
-/// Collects one item in the exchange; `None` at the end.
-fn gather(
-    s: State,
-    level: Level,
-    index: c_int,
-    handle: &mut Handle,
-    format: Format,
-    exchange: *mut Exchange,
-) -> Result<Option<()>, Failure> {
-    let append = |bytes: &[u8]| {
-        if !level.with_exchange(exchange, |e| e.out.append(bytes).is_ok()) {
-            s.push_cstr(c"not enough memory");
-            s.error();
-        }
-    };
-    let mut any = false;
-    match format {
-        Format::Line { keep } => {
-            while fill(s, index, handle)? {
-                any = true;
-                let piece = left(s, index, handle);
-                match piece.iter().position(|&b| b == b'\n') {
-                    Some(end) => {
-                        append(piece.get(..end + usize::from(keep)).unwrap_or_default());
-                        handle.at += end + 1;
-                        return Ok(Some(()));
-                    }
-                    None => {
-                        append(piece);
-                        handle.at += piece.len();
-                    }
-                }
-            }
-            Ok(any.then_some(()))
-        }
-        Format::All => {
-            while fill(s, index, handle)? {
-                let piece = left(s, index, handle);
-                append(piece);
-                handle.at += piece.len();
-            }
-            Ok(Some(()))
-        }
-        Format::Count(0) => Ok(fill(s, index, handle)?.then_some(())),
-        Format::Count(mut n) => {
-            while n > 0 && fill(s, index, handle)? {
-                any = true;
-                let piece = left(s, index, handle);
-                let piece = piece.get(..n).unwrap_or(piece);
-                append(piece);
-                handle.at += piece.len();
-                n -= piece.len();
-            }
-            Ok(any.then_some(()))
-        }
-        Format::Number => {
-            let mut scanner = super::number::Scanner::new();
-            while fill(s, index, handle)? {
-                let piece = left(s, index, handle);
-                let Some(&byte) = piece.first() else { break };
-                if !scanner.take(byte) {
-                    break;
-                }
-                handle.at += 1;
-            }
-            append(scanner.text());
-            Ok(Some(()))
-        }
-    }
 }

@@ -173,7 +173,7 @@ end
 -- What this process has open in a directory.
 local function open_below(base)
   local pid = assert(io.open("/proc/self/stat")):read("*n")
-  local pipe = assert(io.popen(("ls -l /proc/%d/fd"):format(pid)))
+  local pipe = assert(io.popen(("ls -l /proc/%d/fd 2>/dev/null"):format(pid)))
   local found
   for line in pipe:lines() do found = line:find(" -> " .. base, 1, true) and line or found end
   pipe:close()
@@ -184,7 +184,7 @@ local function attack(number, count)
   local seen = capture()
   local base = read.files and tree.make(read.racing)
   -- as an option a table, what is granted; of `box:limits` a number
-  limits.files = base and { ["/"] = { path = base .. "/in", write = true }, ["/read"] = base .. "/in" }
+  limits.files = base and { ["/"] = { path = base .. "/in", write = true }, ["/read"] = base .. "/in" } or nil
   local box = sandbox.new(limits)
   limits.files = nil
   box:stdin(nil)

@@ -6,14 +6,14 @@ use std::io::{ErrorKind, Seek, SeekFrom, Write};
 use std::os::unix::fs::FileExt;
 use std::rc::Rc;
 
-use super::answer::{payload, shorten, values, Answer};
+use super::answer::{limit_output, payload, sent, values, Answer, Place};
 use super::core::Core;
 use super::exchange::{Exchange, NoMemory};
-use super::files::strerror;
+use super::files::{self, strerror};
 use super::grants::{errno, Errno, Grants, Mode};
 use super::limits::{whole, Limit};
 use super::parcel::{Item, Reader, Writer};
-use super::request::{FileOp, Reply};
+use super::request::{FileOp, Reply, Request};
 
 /// What a box sees of the file system, and has open of it.
 #[derive(Default)]
@@ -124,8 +124,22 @@ pub fn dispose(core: &Core) {
     }
 }
 
+/// Answers what a box asks of the files granted to it.
+pub fn answer(core: &Core, request: Request, exchange: *mut Exchange, place: Place) -> Answer {
+    Answer::Reply(match request {
+        Request::OpenFile { mode } => open(core, named(sent(exchange)), mode, exchange),
+        Request::File { number, op } => return operate(core, number, op, exchange, place),
+        Request::Source => files::read_granted(core, sent(exchange), exchange, usize::MAX),
+        Request::Readable => {
+            let readable = core.files.grants.borrow().readable(named(sent(exchange)));
+            values(exchange, |w| w.boolean(readable))
+        }
+        _ => Reply::NoMemory,
+    })
+}
+
 /// The name in a parcel.
-pub fn named(mut sent: Reader<'static>) -> &'static [u8] {
+fn named(mut sent: Reader<'static>) -> &'static [u8] {
     match sent.item() {
         Some(Item::String(name)) => name,
         _ => &[],
@@ -133,7 +147,7 @@ pub fn named(mut sent: Reader<'static>) -> &'static [u8] {
 }
 
 /// Opens a file: its number; or nil, why not, and the number of that.
-pub fn open(core: &Core, name: &[u8], mode: Mode, exchange: *mut Exchange) -> Reply {
+fn open(core: &Core, name: &[u8], mode: Mode, exchange: *mut Exchange) -> Reply {
     let lost = core.files.table.borrow().unclaimed;
     close(core, lost);
     values(exchange, |w| match enter(core, name, mode) {
@@ -175,7 +189,7 @@ fn refused(w: &mut Writer<'_>, number: Errno) -> Result<(), NoMemory> {
 }
 
 /// Does `op` on an open file of the box.
-pub fn operate(core: &Core, number: u64, op: FileOp, exchange: *mut Exchange) -> Answer {
+fn operate(core: &Core, number: u64, op: FileOp, exchange: *mut Exchange, place: Place) -> Answer {
     if op == FileOp::Close {
         close(core, number);
         return Answer::Reply(values(exchange, |w| w.boolean(true)));
@@ -195,17 +209,12 @@ pub fn operate(core: &Core, number: u64, op: FileOp, exchange: *mut Exchange) ->
             if !open.write {
                 return Answer::Reply(values(exchange, |w| refused(w, libc::EBADF)));
             }
-            let mut victim = None;
             if charge {
-                let (allowed, stopped) = core.charge_output(payload(exchange).len());
-                if let Some(stopped) = stopped {
-                    victim = Some(stopped.id);
-                    shorten(exchange, allowed);
-                }
+                limit_output(core, exchange, &place.position());
             }
             let done = open.file.write_all(payload(exchange));
-            if let Some(id) = victim {
-                return Answer::Stop(Limit::Output, id);
+            if core.doomed().is_some() {
+                return Answer::Stop;
             }
             values(exchange, |w| match done {
                 Ok(()) => w.boolean(true),

@@ -5,8 +5,9 @@
 //! | [`base`] | `print`, `tostring`, `load` and its kin |
 //! | [`coroutine`] | `resume`, `wrap`, `running`, `close`: they note which Lua thread runs |
 //! | [`debug`] | `traceback`, and nothing else |
-//! | [`io`], [`stream`], [`number`] | the three streams and those made inside |
-//! | [`file`] | files that the host has granted |
+//! | [`io`], [`stream`], [`made`], [`number`] | the three streams, those given and those made inside |
+//! | [`operate`] | (what boxes below and the owner do with its streams) |
+//! | [`file`], [`disk`], [`pieces`] | files that the host has granted |
 //! | [`math`] | random numbers |
 //! | [`os`], [`date`] | clocks, dates, the environment, `exit` |
 //! | [`package`] | `require` |
@@ -18,12 +19,16 @@ pub mod base;
 pub mod coroutine;
 pub mod date;
 pub mod debug;
+mod disk;
 pub mod file;
 pub mod io;
+mod made;
 pub mod math;
 pub mod number;
+pub mod operate;
 pub mod os;
 pub mod package;
+mod pieces;
 pub mod stream;
 pub mod string;
 

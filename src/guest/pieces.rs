@@ -1,36 +1,31 @@
-//! Reading from what comes in pieces: files, and streams over functions.
+//! Reading from what comes in pieces: files, and streams over functions. The piece at hand lies in the handle's user table.
+//!
+//! All of it is bare code.
 
 use std::os::raw::c_int;
 
-use super::position::position;
-use super::{call, push_failure, push_function, send, Behind, Failure, Handle};
-use super::{BAD_FILE, FAILED, PIECE, READER, WRITER};
+use super::made::FAILED;
+use super::stream::{push_failure, Failure, Handle};
+use super::{disk, made};
 use crate::gate::encode::Side;
 use crate::gate::exchange::Exchange;
 use crate::gate::level::Level;
-use crate::gate::request::{FileOp, Format, Request};
+use crate::gate::request::Format;
 use crate::lua::{Kind, State};
 
+/// Field of the user table: the piece at hand. Those below are the functions of a made stream.
+const PIECE: i64 = 4;
+
 /// How much is asked for at once; of a file that is read in large parts, up to so much.
-const PIECE_SIZE: usize = 4096;
+pub const PIECE_SIZE: usize = 4096;
 const LARGE_PIECE: usize = 65536;
 
-/// Asks for the next piece of a file. Leaves it on the stack.
-fn ask_piece(s: State, handle: &mut Handle, number: u64, most: usize) -> Result<(), Failure> {
-    let n = match position(s, handle, number) {
-        Ok(at) => send(s, Request::File { number, op: FileOp::Read { at, most } }, false, || {}),
-        Err(n) => n,
-    };
-    if n == 1 {
-        return Ok(());
-    }
-    let number = s.integer(-1);
-    s.pop(n);
-    Err(match i32::try_from(number) {
-        Ok(libc::EBADF) => BAD_FILE,
-        Ok(libc::ESTALE) => (libc::ESTALE, c"Stale file handle"),
-        _ => FAILED,
-    })
+/// Forgets the piece at hand.
+pub fn forget(s: State, index: c_int) {
+    s.push_user_table(index);
+    s.push_nil();
+    s.raw_seti(-2, PIECE);
+    s.pop(1);
 }
 
 /// Makes sure that something is left of the piece at hand, by asking for another of about `size` bytes if need be. False at the end.
@@ -44,10 +39,10 @@ fn fill(s: State, index: c_int, handle: &mut Handle, size: usize) -> Result<bool
         return Ok(true);
     }
     s.pop(1);
-    if let Behind::File(number) = handle.kind {
-        ask_piece(s, handle, number, size)?;
+    if let Some(number) = handle.file() {
+        disk::ask_piece(s, handle, number, size)?;
     } else {
-        ask_reader(s, index, handle)?;
+        made::ask_reader(s, index, handle)?;
     }
     let more = match s.kind(-1) {
         Kind::String | Kind::Number => {
@@ -66,29 +61,14 @@ fn fill(s: State, index: c_int, handle: &mut Handle, size: usize) -> Result<bool
     s.raw_seti(-2, PIECE);
     s.pop(1);
     handle.at = 0;
-    if matches!(handle.kind, Behind::File(_)) {
+    if handle.file().is_some() {
         handle.position = handle.position.saturating_add(size);
     }
     Ok(more)
 }
 
-/// Asks the stream's reader for the next piece. Leaves what it gives on the stack: nil where there is none.
-fn ask_reader(s: State, index: c_int, handle: &mut Handle) -> Result<(), Failure> {
-    if !push_function(s, index, READER) {
-        // Only written to: it can't be read; a null device is at its end.
-        if push_function(s, index, WRITER) {
-            s.pop(1);
-            return Err(BAD_FILE);
-        }
-        s.push_nil();
-        return Ok(());
-    }
-    s.push_integer(PIECE_SIZE as i64);
-    call(s, handle, READER, 1)
-}
-
 /// What is left of the piece at hand; it stays where it is as long as the handle's table holds it.
-pub(super) fn left<'a>(s: State, index: c_int, handle: &Handle) -> &'a [u8] {
+pub fn left<'a>(s: State, index: c_int, handle: &Handle) -> &'a [u8] {
     s.push_user_table(index);
     s.raw_geti(-1, PIECE);
     let piece = s.bytes(-1).unwrap_or_default();
@@ -96,7 +76,8 @@ pub(super) fn left<'a>(s: State, index: c_int, handle: &Handle) -> &'a [u8] {
     piece.get(handle.at..).unwrap_or_default()
 }
 
-pub(super) fn read_pieces(s: State, index: c_int, handle: &mut Handle, format: Format) -> c_int {
+/// Reads one item. Pushes it, or nil, or a failure: how many values.
+pub fn read(s: State, index: c_int, handle: &mut Handle, format: Format) -> c_int {
     let level = Level::of(s);
     let height = level.height();
     let exchange = level.take(s);
@@ -167,6 +148,15 @@ fn gather(
             }
             Ok(Some(()))
         }
+        Format::Piece => {
+            if fill(s, index, handle, size)? {
+                any = true;
+                let piece = left(s, index, handle);
+                append(piece);
+                handle.at += piece.len();
+            }
+            Ok(any.then_some(()))
+        }
         Format::Count(0) => Ok(fill(s, index, handle, size)?.then_some(())),
         Format::Count(mut n) => {
             while n > 0 && fill(s, index, handle, size)? {
@@ -180,7 +170,7 @@ fn gather(
             Ok(any.then_some(()))
         }
         Format::Number => {
-            let mut scanner = crate::guest::number::Scanner::new();
+            let mut scanner = super::number::Scanner::new();
             while fill(s, index, handle, size)? {
                 let piece = left(s, index, handle);
                 let Some(&byte) = piece.first() else { break };

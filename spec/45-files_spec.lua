@@ -32,7 +32,8 @@ end
 
 -- What this process has open, one name a line; but pipes, of which it opens one to look.
 local function open_files()
-  local pipe = assert(io.popen("ls -l /proc/" .. content("/proc/self/stat"):match("^%d+") .. "/fd 2>/dev/null | sed 's/.* //' | grep -v pipe: | sort"))
+  local self = content("/proc/self/stat"):match("^%d+")
+  local pipe = assert(io.popen("ls -l /proc/" .. self .. "/fd 2>/dev/null | sed 's/.* //' | grep -v pipe: | sort"))
   local text = pipe:read("*a")
   pipe:close()
   return text

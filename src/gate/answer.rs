@@ -207,7 +207,7 @@ pub fn answer(
             Some(core) => return given_request(core, number, op, request, exchange, place),
             None => Reply::NoMemory,
         },
-        Request::Call { .. } => match for_owner(request) {
+        Request::Call { .. } | Request::Module => match for_owner(request) {
             Some(what) => return Answer::Owner(what),
             None => Reply::NoMemory,
         },

@@ -100,12 +100,19 @@ pub enum Entry {
     Stream { number: u64, op: StreamOp },
     /// Make the library available inside.
     OpenLibrary,
+    /// Parcel of a table: what `require` gives, by name. Part of making a box, no call of its own.
+    Modules,
     /// After a stop: read the traceback of the thread left behind and see that the heap can go on.
     Autopsy,
 }
 
 impl Entry {
-    /// No call of the host's, and runs none of the box's code.
+    /// Whether this is a call of the host's; making the box is none.
+    pub fn is_call(self) -> bool {
+        !matches!(self, Entry::Open | Entry::Check | Entry::Modules)
+    }
+
+    /// Whether the box has no state to go on with if this fails.
     pub fn is_opening(self) -> bool {
         matches!(self, Entry::Open | Entry::Check)
     }
@@ -165,6 +172,8 @@ pub enum Request {
     Call {
         function: u64,
     },
+    /// Parcel of a module's name, and of the name that its file has inside: the source in the file that the owner granted.
+    Module,
     /// The box's CPU time.
     Clock,
     /// Seconds since the epoch.

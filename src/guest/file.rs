@@ -129,8 +129,28 @@ pub fn source(s: State, index: c_int) -> bool {
     !ask(s, index, Request::Source).1
 }
 
+/// Bare: the same, but that the message speaks of `shown`.
+pub fn source_as(s: State, index: c_int, shown: &[u8]) -> bool {
+    let index = s.absolute(index);
+    if source(s, index) {
+        return true;
+    }
+    let (name, said) = (s.bytes(index).unwrap_or_default(), s.bytes(-1).unwrap_or_default());
+    // `cannot open `, the name, the reason
+    for verb in [c"cannot open ", c"cannot read "] {
+        let reason = said.strip_prefix(verb.to_bytes()).and_then(|rest| rest.strip_prefix(name));
+        if let Some(reason) = reason {
+            s.push_cstr(verb);
+            s.push_bytes(shown);
+            s.push_bytes(reason);
+            s.concat(3);
+            return false;
+        }
+    }
+    false
+}
+
 /// Bare: whether the box has a file of the name (a string) at `index` that it may read.
-#[allow(dead_code)] // for `require`
 pub fn readable(s: State, index: c_int) -> bool {
     let (n, _) = ask(s, index, Request::Readable);
     let readable = s.truth(-1);

@@ -10,8 +10,9 @@
 //! | [`file`], [`disk`], [`pieces`] | files that the host has granted |
 //! | [`math`] | random numbers |
 //! | [`os`], [`date`] | clocks, dates, the environment, `exit` |
-//! | [`package`] | `require` |
+//! | [`package`], [`search`] | `require`, `package.searchpath` |
 //! | [`string`] | `format` |
+//! | [`warn`] | `warn` |
 //!
 //! All of it is bare code.
 
@@ -24,13 +25,17 @@ pub mod file;
 pub mod io;
 mod made;
 pub mod math;
+#[cfg(test)]
+mod names;
 pub mod number;
 pub mod operate;
 pub mod os;
 pub mod package;
 mod pieces;
+pub mod search;
 pub mod stream;
 pub mod string;
+pub mod warn;
 
 use crate::lua::State;
 
@@ -45,6 +50,7 @@ pub fn open(s: State) {
     debug::open(s);
     io::open(s);
     os::open(s);
+    warn::open(s);
 }
 
 /// Bare: makes the table on top of the stack the library `name`: a global, and what `require` gives. Pops it.

@@ -29,7 +29,10 @@
 
 --- The limits and grants of a box: options of `sandbox.new` and `sandbox.run`, and the argument and result of
 -- `box:limits`.
--- `math.huge` lifts a limit. A box below another spends its own limits and those of every box above it.
+-- `math.huge` lifts a limit. A box below another spends its own limits and those of every box above it. When one runs
+-- out, the box whose limit it was is stopped (of several, the outermost), those above go on, and those below stay
+-- `"ready"` with all they hold, but for one whose own code stood in a C call or in compiled code: that one is
+-- `"killed"`. A killed box takes the boxes below it along.
 -- @table options
 -- @tfield[opt=67108864] number memory bytes, 64 MiB unless set: the box's heap, its streams' and values'
 --   buffers, and all boxes below it. Past it Lua raises `not enough memory`, which the code inside may catch
@@ -201,7 +204,8 @@
 -- @treturn ?string what stopped it, if it is exhausted or killed: `memory`, `cpu`, `wall`, `instructions`,
 --   `output`, `stack` (recursion in C) or `fault` (a crash of the interpreter)
 
---- Tells the box's own stack at its last error.
+--- Tells the box's own stack at its last error: one that a call into the box raised, or a stop.
+-- The message comes first. It stands alone where the stack can't be read: after a hard stop, and where memory ran out.
 -- @function box:traceback
 -- @treturn ?string the traceback, or nil if there was no error
 

@@ -73,7 +73,11 @@ struct Plain(f64);
 
 impl fmt::Display for Plain {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.0)
+        match self.0.abs() {
+            // As `%g` has it: no rows of zeros.
+            n if n != 0.0 && n.is_finite() && !(1e-5..1e17).contains(&n) => write!(f, "{:e}", self.0),
+            _ => write!(f, "{}", self.0),
+        }
     }
 }
 

@@ -384,13 +384,11 @@ impl State {
     }
 
     pub fn raw_geti(self, index: c_int, n: i64) {
-        api! {
-            lua_rawgeti(self.0, index, n as lua_Integer);
-        }
+        api! { compat::raw_geti(self.0, index, n) }
     }
 
     pub fn raw_seti(self, index: c_int, n: i64) {
-        api! { lua_rawseti(self.0, index, n as lua_Integer) }
+        api! { compat::raw_seti(self.0, index, n) }
     }
 
     /// Pushes `t[name]` of the table at `index`.
@@ -637,6 +635,12 @@ impl State {
         api! {
             lua_gc(self.0, LUA_GCCOLLECT, 0);
         }
+    }
+
+    /// Bytes in use.
+    #[cfg(any(test, fuzzing))]
+    pub fn heap_in_use(self) -> usize {
+        api! { (lua_gc(self.0, LUA_GCCOUNT, 0) as usize) << 10 | lua_gc(self.0, LUA_GCCOUNTB, 0) as usize }
     }
 
     /// Whether the collector has not been stopped (always, in Lua 5.1, which doesn't tell).

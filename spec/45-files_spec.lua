@@ -32,8 +32,8 @@ end
 
 -- What this process has open, one name a line; but pipes, of which it opens one to look.
 local function open_files()
-  local self = content("/proc/self/stat"):match("^%d+")
-  local pipe = assert(io.popen("ls -l /proc/" .. self .. "/fd 2>/dev/null | sed 's/.* //' | grep -v pipe: | sort"))
+  local pid = content("/proc/self/stat"):match("^%d+")
+  local pipe = assert(io.popen(("ls -l /proc/%s/fd 2>/dev/null | sed 's/.* //' | grep -v pipe: | sort"):format(pid)))
   local text = pipe:read("*a")
   pipe:close()
   return text

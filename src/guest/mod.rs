@@ -31,13 +31,8 @@ pub mod number;
 pub mod operate;
 pub mod os;
 pub mod package;
-<<<<<<< HEAD
 mod pieces;
 pub mod search;
-=======
-pub mod search;
-mod pieces;
->>>>>>> main
 pub mod stream;
 pub mod string;
 pub mod warn;

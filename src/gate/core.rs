@@ -7,6 +7,7 @@ use mlua::ffi::lua_State;
 
 use super::limits::{nanoseconds, Asked, Limit, Per, MAX_DEPTH};
 use super::request::{Bound, Id, Stream};
+use super::threads::Threads;
 use crate::engine::clock::NEVER;
 use crate::engine::heap::{Budget, Heap};
 
@@ -46,8 +47,7 @@ pub struct Core {
     pub heap: RefCell<Option<Heap>>,
     /// The state's main thread; null until it has been opened.
     pub main: Cell<*mut lua_State>,
-    /// How many Lua threads for calls lie ready on the main thread's stack.
-    pub threads: Cell<usize>,
+    pub threads: Threads,
     /// Bytes that were left when the garbage was last collected for want of room.
     pub collected: Cell<usize>,
     /// Calls under way.
@@ -134,7 +134,7 @@ impl Core {
             budget,
             heap: RefCell::new(None),
             main: Cell::new(std::ptr::null_mut()),
-            threads: Cell::new(0),
+            threads: Threads::default(),
             collected: Cell::new(0),
             running: Cell::new(0),
             status: Cell::new(Status::Ready),

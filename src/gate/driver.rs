@@ -112,9 +112,10 @@ impl Driver<'_> {
         if self.activations.try_reserve(1).is_err() || self.waiting.try_reserve(1).is_err() {
             return Err(Reply::NoMemory);
         }
+        let Some(thread) = core.threads.take() else { return Err(Reply::NoMemory) };
         core.running.set(core.running.get() + 1);
         core.exit.set(None);
-        let run = Box::new(Run::new(core, self.realm, entry, exchange));
+        let run = Box::new(Run::new(core, self.realm, entry, exchange, thread));
         let task = run::prepare(stack, &run);
         self.activations.push(Activation { task, run, owner });
         self.current = self.activations.len() - 1;
@@ -230,9 +231,9 @@ impl Driver<'_> {
             return Step::Done(Reply::NoMemory);
         };
         let core = Rc::clone(&run.core);
+        // After an exit the thread has been left in the middle of its call.
+        core.threads.give_back(run.thread, !exited);
         if exited {
-            // The thread was left in the middle of its call.
-            core.threads.set(run.depth.saturating_sub(1));
             task.abandon();
         } else {
             task.finish();
@@ -311,11 +312,9 @@ impl Driver<'_> {
             let whole = matches!(core.status.get(), Status::Ready | Status::Exhausted(_));
             task.abandon();
             if whole && run.entry != Entry::Open && core.heap.borrow().is_some() {
-                if run.entry != Entry::Autopsy {
-                    self.examine(&core, run.depth, left);
-                }
-                core.threads.set(run.depth.saturating_sub(1));
+                self.examine(&core, left);
             }
+            core.threads.give_back(run.thread, false);
             let mut own = core.excuse(true);
             if run.entry == Entry::Open {
                 // LuaJIT crashes while it makes a state with too little memory, and no code but its own has run yet.
@@ -344,19 +343,20 @@ impl Driver<'_> {
     }
 
     /// Looks at what a stop has left: the traceback, and whether the heap can go on.
-    fn examine(&mut self, core: &Rc<Core>, depth: usize, left: *mut mlua::ffi::lua_State) {
+    fn examine(&mut self, core: &Rc<Core>, left: *mut mlua::ffi::lua_State) {
         let Some(stack) = BoxStack::take() else { return };
         let mut desk = Desk::new(None);
         let Ok(exchange) = desk.take(0) else { return };
         let _ = answer::values(exchange, |_| Ok(()));
-        let mut run = Run::new(Rc::clone(core), self.realm, Entry::Autopsy, exchange);
-        run.depth = depth + 1;
+        let Some(thread) = core.threads.take() else { return };
+        let run = Run::new(Rc::clone(core), self.realm, Entry::Autopsy, exchange, thread);
         run.left.set(left);
         let run = Box::new(run);
         let mut task = run::prepare(stack, &run);
         run::take_seat(core, task.seat(), self.meter.beat());
         let said = self.meter.briefly(|| task.resume(Message::Go));
         let well = said == Err(Finish::Done) && run.outcome.get() == Reply::Values;
+        core.threads.give_back(thread, well);
         if said.is_err() {
             task.finish();
         } else {

@@ -10,6 +10,7 @@
 //! | [`limits`] | the table of limits, allowances and what was spent |
 //! | [`core`] | what is known of a box outside its heap |
 //! | [`realm`] | all boxes of one host state |
+//! | [`threads`] | the Lua threads that calls into a box run on |
 //! | [`run`] | one call into a box, as its own stack sees it |
 //! | [`driver`] | the flat loop that runs boxes and answers what they ask |
 
@@ -32,3 +33,4 @@ pub mod realm;
 pub mod request;
 pub mod run;
 pub mod serve;
+pub mod threads;

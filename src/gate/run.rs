@@ -39,8 +39,8 @@ pub struct Run {
     pub exchange: *mut Exchange,
     /// Lends exchanges to the code in the box.
     pub desk: RefCell<Desk>,
-    /// How many calls into this box are under way, this one included.
-    pub depth: usize,
+    /// Number of the Lua thread that the call runs on: see [`super::threads`].
+    pub thread: usize,
     /// How the call came out.
     pub outcome: Cell<Reply>,
     /// What is asked of the level above, and the answer.
@@ -55,14 +55,14 @@ pub struct Run {
 }
 
 impl Run {
-    pub fn new(core: Rc<Core>, realm: &Realm, entry: Entry, exchange: *mut Exchange) -> Run {
+    pub fn new(core: Rc<Core>, realm: &Realm, entry: Entry, exchange: *mut Exchange, thread: usize) -> Run {
         let nothing = Call { id: Id::NONE, what: What::Getenv, exchange: std::ptr::null_mut() };
         Run {
             realm,
             entry,
             exchange,
             desk: RefCell::new(Desk::new(Some(Rc::clone(&core.budget)))),
-            depth: core.running.get().max(1),
+            thread,
             core,
             outcome: Cell::new(Reply::NoMemory),
             request: Cell::new(Request::Clock),
@@ -176,8 +176,8 @@ fn call(seat: &'static Seat, run: &Run) -> Reply {
     let main = unsafe { State::new(run.core.main.get()) };
     seat.current.store(main.as_ptr(), Relaxed);
     seat.base.set(main.as_ptr());
-    while run.core.threads.get() < run.depth {
-        let number = run.core.threads.get() + 1;
+    let (threads, number) = (&run.core.threads, run.thread);
+    if !threads.is_made(number) {
         let mut made = add_thread(main, number);
         if !made && compat::STARVES && run.entry != Entry::Autopsy {
             // Finalizers run without hooks here, so a stop among them is a hard one.
@@ -187,10 +187,10 @@ fn call(seat: &'static Seat, run: &Run) -> Reply {
         if !made {
             return if unseen(run) { Reply::Values } else { Reply::NoMemory };
         }
-        run.core.threads.set(number);
+        threads.note_made(number);
     }
     main.registry_get(key(THREADS));
-    main.raw_geti(-1, run.depth as i64);
+    main.raw_geti(-1, number as i64);
     let thread = main.thread(-1);
     main.pop(2);
     let Some(thread) = thread else { return Reply::NoMemory };

@@ -8,6 +8,7 @@ use mlua::ffi::lua_State;
 use super::limits::{nanoseconds, Asked, Limit, Per, MAX_DEPTH};
 use super::request::{Bound, Id, Stream};
 use super::threads::Threads;
+use super::wall::Wall;
 use crate::engine::clock::NEVER;
 use crate::engine::heap::{Budget, Heap};
 
@@ -58,10 +59,7 @@ pub struct Core {
     pub traceback: RefCell<Option<Vec<u8>>>,
     pub limits: Cell<Limits>,
     pub spent: Cell<Spent>,
-    /// When the call under way is over, on the monotonic clock.
-    pub wall_deadline: Cell<u64>,
-    /// When it began; 0 for none.
-    pub call_began: Cell<u64>,
+    pub wall: Wall,
     /// What each stream is bound to, and the number of that assignment.
     streams: [Cell<(Bound, u64)>; 3],
     pub environment: Cell<bool>,
@@ -142,8 +140,7 @@ impl Core {
             traceback: RefCell::default(),
             limits: Cell::new(limits),
             spent: Cell::default(),
-            wall_deadline: Cell::new(NEVER),
-            call_began: Cell::new(0),
+            wall: Wall::new(),
             streams: [const { Cell::new((Bound::Nothing, 1)) }; 3],
             environment: Cell::new(false),
             exit: Cell::new(None),
@@ -298,7 +295,7 @@ impl Core {
             limits.wall = wall;
             renewed.push(Limit::Wall);
             if self.running.get() > 0 {
-                self.start_wall(wall);
+                self.wall.grant(wall);
             }
         }
         if let Some(output) = asked.get(Limit::Output) {
@@ -319,48 +316,35 @@ impl Core {
         Ok(())
     }
 
-    /// Starts the allowance of real time.
-    pub fn start_wall(&self, limit: f64) {
-        let deadline = if limit.is_infinite() {
-            NEVER
-        } else {
-            crate::engine::clock::mono_ns().saturating_add(nanoseconds(limit))
-        };
-        self.wall_deadline.set(deadline);
-    }
-
-    /// Begins a call from the owner: fresh allowances where they last for a call.
-    pub fn begin_call(&self) {
-        let limits = self.limits.get();
-        if self.running.get() == 0 {
-            if limits.per == Per::Call {
-                let mut spent = self.spent.get();
-                spent.cpu = 0;
-                spent.output = 0;
-                self.spent.set(spent);
-                if matches!(self.status.get(), Status::Exhausted(_)) {
-                    self.status.set(Status::Ready);
-                }
-            }
-            self.call_began.set(crate::engine::clock::mono_ns());
-            self.start_wall(limits.wall);
+    /// Begins a call from the owner: fresh allowances where they last for a call. `alone`: no other is under way, but for those that
+    /// wait.
+    pub fn begin_call(&self, alone: bool) {
+        if !alone {
+            return;
         }
+        let limits = self.limits.get();
+        if limits.per == Per::Call {
+            let mut spent = self.spent.get();
+            spent.cpu = 0;
+            spent.output = 0;
+            self.spent.set(spent);
+            if matches!(self.status.get(), Status::Exhausted(_)) {
+                self.status.set(Status::Ready);
+            }
+        }
+        self.wall.begin(limits.wall);
     }
 
     /// Ends the outermost call.
     pub fn end_call(&self) {
-        self.wall_deadline.set(NEVER);
         let mut spent = self.spent.get();
-        spent.wall_total = self.wall_used();
+        spent.wall_total = spent.wall_total.saturating_add(self.wall.end());
         self.spent.set(spent);
-        self.call_began.set(0);
     }
 
     /// Real time of all calls so far, ns.
     pub fn wall_used(&self) -> u64 {
-        let began = self.call_began.get();
-        let now = if began == 0 { 0 } else { crate::engine::clock::mono_ns().saturating_sub(began) };
-        self.spent.get().wall_total.saturating_add(now)
+        self.spent.get().wall_total.saturating_add(self.wall.used())
     }
 
     pub fn release_to_owner(&self, number: u64, count: u64) {

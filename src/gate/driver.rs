@@ -7,7 +7,11 @@
 //! Activations form a stack in the order in which they began. The one that runs is not always the last: a box may serve a call
 //! of one below it. Whatever was begun after an activation goes with it when it is stopped.
 
+mod entry;
+
 use std::rc::Rc;
+
+pub(super) use entry::{abandon, from_host, go_on};
 
 use super::answer::{self, Answer};
 use super::core::{Core, Kind, Status};
@@ -31,20 +35,29 @@ pub const MAX_NESTING: usize = 190;
 const MAX_ACTIVATIONS: usize = 200;
 
 /// One call into a box that is under way.
-struct Activation {
+pub(super) struct Activation {
     task: Task,
     // Boxed, since its address is known to the stack.
-    run: Box<Run>,
+    pub(super) run: Box<Run>,
     /// The activation that made the call; `None` is the host.
     owner: Option<usize>,
+}
+
+/// The calls that one call of the host's has led to: all that a driver has to keep while a host function runs.
+pub(super) struct Work {
+    pub(super) activations: Vec<Activation>,
+    /// Activations that wait for a call to be served by the level above them.
+    waiting: Vec<usize>,
+    current: usize,
 }
 
 struct Driver<'a> {
     realm: &'a Realm,
     /// The host's Lua thread that called.
     root: State,
+    /// Whether host functions are called by the caller of the driver, so that they can yield, instead of from within it.
+    may_wait: bool,
     activations: Vec<Activation>,
-    /// Activations that wait for a call to be served by the level above them.
     waiting: Vec<usize>,
     current: usize,
     meter: Meter,
@@ -53,40 +66,16 @@ struct Driver<'a> {
 /// What to do next.
 enum Step {
     Go(Message),
+    /// The host is to be called: see [`Driver::may_wait`].
+    Host(Call),
     Done(Reply),
 }
 
-/// Sheltered: answers what the host's own code asks.
-pub fn from_host(realm: &Realm, root: State, request: Request, exchange: *mut Exchange) -> Reply {
-    if !realm.is_open() {
-        return answer::error(exchange, "sandbox is closed");
-    }
-    match answer::answer(realm, None, request, exchange) {
-        Answer::Reply(reply) => reply,
-        Answer::Start(core, entry) => {
-            if realm.nesting.get() >= MAX_NESTING || !crate::host::room_on_stack() {
-                return answer::error(exchange, "C stack overflow");
-            }
-            realm.nesting.set(realm.nesting.get() + 1);
-            let reply = start(realm, root, core, entry, exchange);
-            realm.nesting.set(realm.nesting.get() - 1);
-            reply
-        }
-        Answer::Owner(_) | Answer::Stop(..) => answer::error(exchange, "sandbox: not a box"),
-    }
-}
-
-fn start(realm: &Realm, root: State, core: Rc<Core>, entry: Entry, exchange: *mut Exchange) -> Reply {
-    let Some(meter) = Meter::begin() else {
-        return answer::error(exchange, "sandbox: the system refuses a thread or a signal");
-    };
-    let mut driver = Driver { realm, root, activations: Vec::new(), waiting: Vec::new(), current: 0, meter };
-    let reply = match driver.activate(core, entry, exchange, None) {
-        Ok(()) => driver.drive(),
-        Err(reply) => reply,
-    };
-    driver.meter.stop();
-    reply
+/// What a driver has come to.
+pub(super) enum Outcome {
+    Done(Reply),
+    /// The host is to be called; then [`go_on`].
+    Wait(Work, Call),
 }
 
 impl Driver<'_> {
@@ -100,7 +89,7 @@ impl Driver<'_> {
     ) -> Result<(), Reply> {
         // Opening is no call of the host's, and runs none of the box's code.
         if entry != Entry::Open {
-            core.begin_call();
+            core.begin_call(core.running.get() == 0 || self.realm.parking.all_wait(&core));
         }
         if core.doomed().is_some_and(|doomed| std::ptr::eq(doomed, &*core)) {
             return Err(answer::error(exchange, &core.excuse(false)));
@@ -122,12 +111,22 @@ impl Driver<'_> {
         Ok(())
     }
 
-    fn drive(&mut self) -> Reply {
-        let mut step = Step::Go(Message::Go);
+    fn drive(mut self, mut step: Step) -> Outcome {
         loop {
             match step {
-                Step::Done(reply) => return reply,
                 Step::Go(message) => step = self.advance(message),
+                Step::Done(reply) => {
+                    self.meter.stop();
+                    return Outcome::Done(reply);
+                }
+                Step::Host(call) => {
+                    self.meter.stop();
+                    for Activation { run, .. } in &self.activations {
+                        run.kept.set(run.core.wall.keep());
+                    }
+                    let Driver { activations, waiting, current, .. } = self;
+                    return Outcome::Wait(Work { activations, waiting, current }, call);
+                }
             }
         }
     }
@@ -198,6 +197,8 @@ impl Driver<'_> {
     /// Has a call served by the level above.
     fn serve(&mut self, waiter: usize, owner: Option<usize>, call: Call) -> Step {
         match owner {
+            // A stream or an environment works while the driver waits for it.
+            None if self.may_wait && matches!(call.what, What::Function(_)) => Step::Host(call),
             None => {
                 self.meter.stop();
                 let level = Level::Host(self.realm as *const Realm as *mut Realm);
@@ -305,34 +306,15 @@ impl Driver<'_> {
     /// may be doomed, too: they fall when control comes back to them, since their caller may be in the middle of serving them.
     fn fall(&mut self) -> Step {
         self.meter.settle();
-        while let Some(Activation { task, run, owner }) = self.activations.pop() {
-            let core = Rc::clone(&run.core);
-            let seat = task.seat();
-            let left = seat.current.load(std::sync::atomic::Ordering::Relaxed);
-            let whole = matches!(core.status.get(), Status::Ready | Status::Exhausted(_));
-            task.abandon();
-            if whole && run.entry != Entry::Open && core.heap.borrow().is_some() {
-                self.examine(&core, left);
-            }
-            core.threads.give_back(run.thread, false);
-            let mut own = core.excuse(true);
-            if run.entry == Entry::Open {
-                // LuaJIT crashes while it makes a state with too little memory, and no code but its own has run yet.
-                if matches!(core.status.get(), Status::Killed(Kind::Fault)) {
-                    own = NO_MEMORY.to_owned();
-                }
-                self.realm.close(core.id);
-            }
-            let (exchange, above) = (run.exchange, core.doomed().map(|d| d.excuse(true)));
-            drop(run);
-            ended(&core);
+        while let Some(activation) = self.activations.pop() {
+            let (owner, exchange) = (activation.owner, activation.run.exchange);
+            let text = self.discard(activation);
             let caller = owner.and_then(|owner| self.activations.get(owner));
             if caller.is_some_and(|caller| caller.run.core.doomed().is_some()) {
                 continue;
             }
             let length = self.activations.len();
             self.waiting.retain(|&waiter| waiter < length);
-            let text = if own.is_empty() { above.unwrap_or_default() } else { own };
             let reply = answer::error(exchange, &text);
             return match owner {
                 None => Step::Done(reply),
@@ -340,6 +322,35 @@ impl Driver<'_> {
             };
         }
         Step::Done(Reply::NoMemory)
+    }
+
+    /// Drops an activation in the middle of whatever it does; what its caller is to be told.
+    fn discard(&mut self, activation: Activation) -> String {
+        let Activation { task, run, .. } = activation;
+        let core = Rc::clone(&run.core);
+        let left = task.seat().current.load(std::sync::atomic::Ordering::Relaxed);
+        let whole = matches!(core.status.get(), Status::Ready | Status::Exhausted(_));
+        task.abandon();
+        if whole && run.entry != Entry::Open && core.heap.borrow().is_some() {
+            self.examine(&core, left);
+        }
+        core.threads.give_back(run.thread, false);
+        let mut own = core.excuse(true);
+        if run.entry == Entry::Open {
+            // LuaJIT crashes while it makes a state with too little memory, and no code but its own has run yet.
+            if matches!(core.status.get(), Status::Killed(Kind::Fault)) {
+                own = NO_MEMORY.to_owned();
+            }
+            self.realm.close(core.id);
+        }
+        let above = core.doomed().map(|d| d.excuse(true));
+        drop(run);
+        ended(&core);
+        if own.is_empty() {
+            above.unwrap_or_default()
+        } else {
+            own
+        }
     }
 
     /// Looks at what a stop has left: the traceback, and whether the heap can go on.

@@ -13,9 +13,11 @@ use std::mem;
 use std::os::raw::{c_int, c_void};
 
 use super::encode::{Encoder, Side};
+use super::exchange::Exchange;
 use super::level::Level;
 use super::parcel::tag;
 use super::request::{Entry, Id, Request};
+use super::waiting::{self, wrap, Road};
 use crate::lua::{function, Kind, State};
 
 /// Fields of a link's table.
@@ -143,7 +145,7 @@ impl Link {
     }
 
     /// Pushes the handle of the box, or nil for the owner: what a proxy keeps alive.
-    fn push_handle(self, s: State) {
+    pub fn push_handle(self, s: State) {
         match self {
             Link::Owner => s.push_nil(),
             Link::Below(id) => {
@@ -251,7 +253,11 @@ impl Link {
         s.set_metatable(-2);
         // The handle goes with it: a box lives as long as one of its functions is in use.
         self.push_handle(s);
-        s.push_closure(function(call), 2);
+        s.push_closure(
+            if wrap::NEEDED && self != Link::Owner { function(call_waiting) } else { function(call) },
+            2,
+        );
+        wrap::push_wrapped(s);
         s.copy(-1);
         s.raw_seti(-3, number as i64);
         s.remove(-2);
@@ -293,39 +299,55 @@ impl Link {
 
 /// The proxy behind the function at `index`, if it is one.
 fn proxy_at(s: State, index: c_int) -> Option<&'static mut Proxy> {
-    if s.c_function(index).is_none_or(|f| !std::ptr::fn_addr_eq(f, function(call))) {
-        return None;
+    let wrapped = wrap::unwrap(s, index);
+    let at = if wrapped { -1 } else { index };
+    let ours = [function(call), function(call_waiting)];
+    let made = s.c_function(at).is_some_and(|f| ours.iter().any(|&ours| std::ptr::fn_addr_eq(f, ours)));
+    let mut place = std::ptr::null_mut();
+    if made && s.push_upvalue_of(at, 1) {
+        place = s.userdata(-1) as *mut Proxy;
+        s.pop(1);
     }
-    if !s.push_upvalue_of(index, 1) {
-        return None;
+    if wrapped {
+        s.pop(1);
     }
-    let place = s.userdata(-1) as *mut Proxy;
-    s.pop(1);
-    // SAFETY: closures of `call` are made by `receive_export` alone; the closure on the stack keeps the userdata alive.
+    // SAFETY: closures of these are made by `receive_export` alone; the closure on the stack keeps the userdata alive.
     unsafe { place.as_mut() }
 }
 
 /// A proxy is called: the arguments go over, the results come back.
 fn call(s: State) -> c_int {
+    call_by(s, waiting::DIRECT)
+}
+
+/// The same, called by Lua code of ours.
+fn call_waiting(s: State) -> c_int {
+    call_by(s, Road::Waiting { close: false })
+}
+
+fn call_by(s: State, road: Road) -> c_int {
     let place = s.userdata(State::upvalue(1)) as *const Proxy;
     // SAFETY: as in `proxy_at`.
     let Some((link, number)) = (unsafe { place.as_ref() }).map(|p| (p.link, p.number)) else { return 0 };
     let level = Level::of(s);
     match link {
         0 => crossing(s, level, Link::Owner, Request::Call { function: number }, 1),
-        id => super::realm::crossing(
-            s,
-            level,
-            Link::Below(Id(id)),
-            Request::Run { id: Id(id), entry: Entry::Function(number) },
-            1,
-        ),
+        id => super::realm::crossing(s, level, Id(id), Entry::Function(number), 1, road),
     }
 }
 
 /// Sends all arguments from `first` on with `request`, and pushes what comes back: how many values.
 pub fn crossing(s: State, level: Level, link: Link, request: Request, first: c_int) -> c_int {
     let height = level.height();
+    let exchange = send(s, level, link, request, first);
+    level.ask(s, request, exchange);
+    let results = super::decode::decode(s, level, exchange, Side::Back, link);
+    level.lower(height);
+    results
+}
+
+/// Sends all arguments from `first` on, in a new exchange.
+pub fn send(s: State, level: Level, link: Link, request: Request, first: c_int) -> *mut Exchange {
     let exchange = level.take(s);
     let n = (s.top() - first + 1).max(0);
     // Code goes over as the code and its name, then the arguments: the first of these is argument 1 of the chunk.
@@ -333,10 +355,7 @@ pub fn crossing(s: State, level: Level, link: Link, request: Request, first: c_i
     Encoder::new(s, level, exchange, Side::Out, link).encode(first, n, number);
     // What stands before the arguments stays: the handle of the box, which may have no other reference.
     s.set_top(first - 1);
-    level.ask(s, request, exchange);
-    let results = super::decode::decode(s, level, exchange, Side::Back, link);
-    level.lower(height);
-    results
+    exchange
 }
 
 /// `__gc` of a proxy's userdata: the other side is told at the next opportunity.

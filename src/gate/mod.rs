@@ -11,6 +11,8 @@
 //! | [`core`] | what is known of a box outside its heap |
 //! | [`realm`] | all boxes of one host state |
 //! | [`threads`] | the Lua threads that calls into a box run on |
+//! | [`parked`], [`waiting`] | calls of the host's that wait while a host function runs, and the Lua side of them |
+//! | [`wall`] | real time of the calls into one box |
 //! | [`run`] | one call into a box, as its own stack sees it |
 //! | [`driver`] | the flat loop that runs boxes and answers what they ask |
 
@@ -28,9 +30,12 @@ pub mod link;
 pub mod meter;
 pub mod options;
 pub mod parcel;
+pub mod parked;
 pub mod random;
 pub mod realm;
 pub mod request;
 pub mod run;
 pub mod serve;
 pub mod threads;
+pub mod waiting;
+pub mod wall;

@@ -12,11 +12,13 @@ use std::panic::{catch_unwind, AssertUnwindSafe};
 use std::rc::Rc;
 
 use super::core::{Core, Status};
-use super::driver;
+use super::driver::{self, Outcome};
 use super::exchange::{Desk, Exchange};
 use super::level::Level;
 use super::link::Link;
-use super::request::{Id, Reply, Request};
+use super::parked::{self, Done, Parking, Progress, Ticket};
+use super::request::{Entry, Id, Reply, Request};
+use super::waiting::{self, Road};
 use crate::engine::{clock, luajit};
 use crate::lua::{function, State};
 
@@ -28,6 +30,7 @@ pub struct Realm {
     made: Cell<u64>,
     /// Calls of the driver inside one another, through the host's own stack.
     pub nesting: Cell<usize>,
+    pub parking: Parking,
     open: Cell<bool>,
     /// How many boxes there may be before the next one has the handles of forgotten ones collected.
     crowd: Cell<usize>,
@@ -60,6 +63,7 @@ pub fn open(s: State) {
         free: RefCell::default(),
         made: Cell::new(0),
         nesting: Cell::new(0),
+        parking: Parking::default(),
         open: Cell::new(true),
         crowd: Cell::new(CROWD),
     };
@@ -73,6 +77,7 @@ pub fn open(s: State) {
     s.set_metatable(-2);
     s.registry_set(key());
     super::link::open(s, false);
+    waiting::open(s);
 }
 
 /// Bare: the realm of a host state.
@@ -102,6 +107,9 @@ impl Realm {
         let cores = mem::take(&mut *self.cores.borrow_mut());
         for core in cores.iter().flatten() {
             core.status.set(Status::Closed);
+        }
+        parked::shut(self);
+        for core in cores.iter().flatten() {
             dispose(core);
         }
         self.free.borrow_mut().clear();
@@ -172,6 +180,9 @@ impl Realm {
             *place = None;
         }
         self.free.borrow_mut().push(index);
+        if core.running.get() > 0 {
+            parked::close(self, &core);
+        }
         if core.running.get() == 0 {
             dispose(&core);
         } else {
@@ -202,25 +213,40 @@ pub fn dispose(core: &Core) {
 
 /// Sheltered: answers what the host's own code asks.
 pub fn cross(realm: *mut Realm, s: State, request: Request, exchange: *mut Exchange) -> Reply {
+    let outcome = |realm: &Realm| match driver::from_host(realm, s, request, exchange, false) {
+        Outcome::Done(reply) => reply,
+        Outcome::Wait(..) => Reply::NoMemory,
+    };
+    shelter(realm, outcome).unwrap_or_else(|| internal_error(exchange))
+}
+
+/// Sheltered: the same for a call that may have to wait for a host function: see [`super::parked`].
+pub fn begin(realm: *mut Realm, s: State, request: Request, exchange: *mut Exchange) -> Progress {
+    shelter(realm, |realm| parked::begin(realm, s, request, exchange))
+        .unwrap_or_else(|| Progress::Done(Done { reply: internal_error(exchange), exchange, height: None }))
+}
+
+/// Sheltered: the host function that such a call has waited for has come out as `reply`.
+pub fn go_on(realm: *mut Realm, s: State, ticket: Ticket, reply: Reply, taker: usize) -> Progress {
+    shelter(realm, |realm| parked::go_on(realm, s, ticket, reply, taker)).unwrap_or(Progress::Strange)
+}
+
+/// Sheltered: nobody waits for the call any more.
+pub fn abandon(realm: *mut Realm, s: State, ticket: Ticket) {
+    shelter(realm, |realm| parked::abandon(realm, s, ticket));
+}
+
+/// A panic is a bug of ours: it must not unwind into Lua. What it leaves behind is closed by the next request or the state's end.
+fn shelter<R>(realm: *mut Realm, f: impl FnOnce(&Realm) -> R) -> Option<R> {
     // SAFETY: `of` gave the pointer to the call that uses it now.
     let realm = unsafe { &*realm };
-    // A panic is a bug of ours: it must not unwind into Lua. What it leaves behind is closed by the next request or the state's end.
-    let result = catch_unwind(AssertUnwindSafe(|| driver::from_host(realm, s, request, exchange)));
-    match result {
-        Ok(reply) => reply,
-        Err(_) => {
-            let text = b"sandbox: internal error";
-            // SAFETY: the exchange is lent to this call.
-            let written = !exchange.is_null()
-                && unsafe { super::parcel::Writer::new(&mut (*exchange).back) }
-                    .and_then(|mut w| w.string(text))
-                    .is_ok();
-            if written {
-                Reply::Error
-            } else {
-                Reply::NoMemory
-            }
-        }
+    catch_unwind(AssertUnwindSafe(|| f(realm))).ok()
+}
+
+fn internal_error(exchange: *mut Exchange) -> Reply {
+    match exchange.is_null() {
+        true => Reply::NoMemory,
+        false => super::answer::error(exchange, "sandbox: internal error"),
     }
 }
 
@@ -267,14 +293,22 @@ pub fn with<R>(level: Level, f: impl FnOnce(&Realm) -> R) -> Option<R> {
     unsafe { realm.as_ref() }.map(f)
 }
 
-/// Bare: a call from this level into the box `link`: see [`super::link::crossing`].
-pub fn crossing(s: State, level: Level, link: Link, request: Request, first: c_int) -> c_int {
-    if let Link::Below(id) = link {
-        let known = level.guarded(|| with(level, |realm| realm.find(id).is_some())).unwrap_or(false);
-        if !known {
-            s.raise(c"sandbox is closed");
-        }
-        settle_releases(s, level, id);
+/// Bare: a call from this level into a box: see [`super::link::crossing`]; on the road given, [`super::waiting`].
+pub fn crossing(s: State, level: Level, id: Id, entry: Entry, first: c_int, road: Road) -> c_int {
+    let known = level.guarded(|| with(level, |realm| realm.find(id).is_some())).unwrap_or(false);
+    if !known {
+        s.raise(c"sandbox is closed");
     }
-    super::link::crossing(s, level, link, request, first)
+    settle_releases(s, level, id);
+    let request = Request::Run { id, entry };
+    match (road, level) {
+        (Road::Waiting { close }, Level::Host(realm)) if s.can_yield() => {
+            waiting::crossing(s, realm, id, request, first, close)
+        }
+        (Road::Waiting { .. }, Level::Host(_)) => {
+            let n = super::link::crossing(s, level, Link::Below(id), request, first);
+            waiting::results(s, n)
+        }
+        _ => super::link::crossing(s, level, Link::Below(id), request, first),
+    }
 }

@@ -22,6 +22,7 @@ use super::parcel::Writer;
 use super::realm::Realm;
 use super::request::{Entry, Id, Reply, Request};
 use super::serve::{Call, What};
+use super::wall::Kept;
 use crate::engine::clock::Beat;
 use crate::engine::seat::Seat;
 use crate::engine::stack::BoxStack;
@@ -50,6 +51,8 @@ pub struct Run {
     /// What is to be served for a box below, and how that came out.
     pub call: Cell<Call>,
     pub served: Cell<Reply>,
+    /// The deadline of a call that waits.
+    pub kept: Cell<Kept>,
     /// For [`Entry::Autopsy`]: the thread that was left.
     pub left: Cell<*mut lua_State>,
 }
@@ -57,7 +60,9 @@ pub struct Run {
 impl Run {
     pub fn new(core: Rc<Core>, realm: &Realm, entry: Entry, exchange: *mut Exchange, thread: usize) -> Run {
         let nothing = Call { id: Id::NONE, what: What::Getenv, exchange: std::ptr::null_mut() };
+        let kept = Cell::new(core.wall.keep());
         Run {
+            kept,
             realm,
             entry,
             exchange,

@@ -15,6 +15,7 @@ use crate::gate::level::Level;
 use crate::gate::link::{self, field, Link};
 use crate::gate::realm;
 use crate::gate::request::{Bound, Entry as Into, Id, Request, Stream};
+use crate::gate::waiting::{wrap, Road, DIRECT};
 use crate::guest;
 use crate::lua::{compat, function, Entry, Kind, State};
 
@@ -35,6 +36,7 @@ pub fn open(s: State) {
     s.new_table();
     s.new_table();
     s.set_functions(METHODS);
+    wrap::methods(s, &[c"dofile", c"dostring"]);
     s.raw_set_field(-2, c"__index");
     s.set_functions(METAMETHODS);
     s.push_cstr(c"sandbox");
@@ -117,22 +119,32 @@ fn exchange(s: State, level: Level, request: Request) -> c_int {
 }
 
 /// Calls into the box with the values from index 2 on.
-fn enter(s: State, level: Level, id: Id, entry: Into) -> c_int {
-    realm::crossing(s, level, Link::Below(id), Request::Run { id, entry }, 2)
+fn enter(s: State, level: Level, id: Id, entry: Into, road: Road) -> c_int {
+    realm::crossing(s, level, id, entry, 2, road)
 }
 
 /// `box:dostring(code, ...)`
 pub fn dostring(s: State) -> c_int {
+    dostring_by(s, DIRECT)
+}
+
+/// Bare: the same, on the road given.
+pub fn dostring_by(s: State, road: Road) -> c_int {
     let level = Level::of(s);
     let id = check(s, level);
     s.check_bytes(2);
     s.copy(2);
     s.insert(3);
-    enter(s, level, id, Into::Code)
+    enter(s, level, id, Into::Code, road)
 }
 
 /// `box:dofile(path, ...)`
 fn dofile(s: State) -> c_int {
+    dofile_by(s, DIRECT)
+}
+
+/// Bare: the same, on the road given.
+pub fn dofile_by(s: State, road: Road) -> c_int {
     let level = Level::of(s);
     let id = check(s, level);
     s.check_bytes(2);
@@ -147,7 +159,7 @@ fn dofile(s: State) -> c_int {
     s.copy(3);
     s.concat(2);
     s.replace(3);
-    enter(s, level, id, Into::Code)
+    enter(s, level, id, Into::Code, road)
 }
 
 /// `box:load(code [, chunkname])`
@@ -178,7 +190,7 @@ fn load(s: State) -> c_int {
 fn load_in(s: State) -> c_int {
     let level = Level::of(s);
     let id = check(s, level);
-    enter(s, level, id, Into::Load)
+    enter(s, level, id, Into::Load, Road::Plain)
 }
 
 /// `box:get(name)`
@@ -187,7 +199,7 @@ fn get(s: State) -> c_int {
     let id = check(s, level);
     s.check_bytes(2);
     s.set_top(2);
-    enter(s, level, id, Into::Get)
+    enter(s, level, id, Into::Get, Road::Plain)
 }
 
 /// `box:set(name, value)`
@@ -197,7 +209,7 @@ fn set(s: State) -> c_int {
     s.check_bytes(2);
     s.check_any(3);
     s.set_top(3);
-    enter(s, level, id, Into::Set)
+    enter(s, level, id, Into::Set, Road::Plain)
 }
 
 /// `box:opensandbox()`
@@ -205,7 +217,7 @@ fn opensandbox(s: State) -> c_int {
     let level = Level::of(s);
     let id = check(s, level);
     s.set_top(1);
-    enter(s, level, id, Into::OpenLibrary)
+    enter(s, level, id, Into::OpenLibrary, Road::Plain)
 }
 
 /// `box:limits([t])`

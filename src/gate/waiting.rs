@@ -106,8 +106,9 @@ fn proceed(s: State, realm: *mut Realm, errand: Errand, progress: Progress, take
             Progress::Host(ticket) => ticket,
         };
         let reply = if s.top() < errand.at && !push_token(s, ticket, errand) {
+            let reply = failure(s, realm, ticket);
             s.set_top(errand.at - 1);
-            Reply::NoMemory
+            reply
         } else {
             let ready = moving(s, realm, ticket, |s| {
                 s.registry_get(key(PREPARE));

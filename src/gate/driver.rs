@@ -26,7 +26,6 @@ use super::serve::{self, Call, What};
 use crate::engine::stack::BoxStack;
 use crate::engine::switch::Task;
 use crate::engine::{clock, luajit, Cause, Event, Finish, Message};
-use crate::lua::compat::NO_MEMORY;
 use crate::lua::State;
 
 /// Most calls of the driver inside one another, through host functions that call boxes.
@@ -308,7 +307,7 @@ impl Driver<'_> {
         self.meter.settle();
         while let Some(activation) = self.activations.pop() {
             let (owner, exchange) = (activation.owner, activation.run.exchange);
-            let text = self.discard(activation);
+            let text = self.discard(activation, true);
             let caller = owner.and_then(|owner| self.activations.get(owner));
             if caller.is_some_and(|caller| caller.run.core.doomed().is_some()) {
                 continue;
@@ -322,35 +321,6 @@ impl Driver<'_> {
             };
         }
         Step::Done(Reply::NoMemory)
-    }
-
-    /// Drops an activation in the middle of whatever it does; what its caller is to be told.
-    fn discard(&mut self, activation: Activation) -> String {
-        let Activation { task, run, .. } = activation;
-        let core = Rc::clone(&run.core);
-        let left = task.seat().current.load(std::sync::atomic::Ordering::Relaxed);
-        let whole = matches!(core.status.get(), Status::Ready | Status::Exhausted(_));
-        task.abandon();
-        if whole && run.entry != Entry::Open && core.heap.borrow().is_some() {
-            self.examine(&core, left);
-        }
-        core.threads.give_back(run.thread, false);
-        let mut own = core.excuse(true);
-        if run.entry == Entry::Open {
-            // LuaJIT crashes while it makes a state with too little memory, and no code but its own has run yet.
-            if matches!(core.status.get(), Status::Killed(Kind::Fault)) {
-                own = NO_MEMORY.to_owned();
-            }
-            self.realm.close(core.id);
-        }
-        let above = core.doomed().map(|d| d.excuse(true));
-        drop(run);
-        ended(&core);
-        if own.is_empty() {
-            above.unwrap_or_default()
-        } else {
-            own
-        }
     }
 
     /// Looks at what a stop has left: the traceback, and whether the heap can go on.
@@ -380,7 +350,7 @@ impl Driver<'_> {
                 Status::Exhausted(kind) => kind,
                 _ => Kind::Fault,
             };
-            core.kill(kind, &said);
+            core.kill(kind, if said.is_empty() { "left in the middle of a call" } else { &said });
         }
     }
 }

@@ -2,14 +2,15 @@
 
 use std::rc::Rc;
 
-use super::{ended, Driver, Outcome, Step, Work, MAX_NESTING};
+use super::{ended, Activation, Driver, Outcome, Step, Work, MAX_NESTING};
 use crate::engine::Message;
 use crate::gate::answer::{self, Answer};
-use crate::gate::core::{Core, Kind};
+use crate::gate::core::{Core, Kind, Status};
 use crate::gate::exchange::Exchange;
 use crate::gate::meter::Meter;
 use crate::gate::realm::Realm;
 use crate::gate::request::{Entry, Reply, Request};
+use crate::lua::compat::NO_MEMORY;
 use crate::lua::State;
 
 /// Sheltered: answers what the host's own code asks.
@@ -105,7 +106,38 @@ pub(in crate::gate) fn abandon(realm: &Realm, root: State, work: Work) {
     };
     let mut driver = Driver { realm, root, may_wait: false, activations, waiting, current, meter };
     while let Some(activation) = driver.activations.pop() {
-        driver.discard(activation);
+        driver.discard(activation, false);
     }
     driver.meter.stop();
+}
+
+impl Driver<'_> {
+    /// Drops an activation in the middle of whatever it does; what its caller is to be told. `stopped`: its traceback is of interest.
+    pub(super) fn discard(&mut self, activation: Activation, stopped: bool) -> String {
+        let Activation { task, run, .. } = activation;
+        let core = Rc::clone(&run.core);
+        let left = task.seat().current.load(std::sync::atomic::Ordering::Relaxed);
+        let whole = matches!(core.status.get(), Status::Ready | Status::Exhausted(_));
+        task.abandon();
+        if whole && run.entry != Entry::Open && core.heap.borrow().is_some() {
+            self.examine(&core, if stopped { left } else { std::ptr::null_mut() });
+        }
+        core.threads.give_back(run.thread, false);
+        let mut own = core.excuse(true);
+        if run.entry == Entry::Open {
+            // LuaJIT crashes while it makes a state with too little memory, and no code but its own has run yet.
+            if matches!(core.status.get(), Status::Killed(Kind::Fault)) {
+                own = NO_MEMORY.to_owned();
+            }
+            self.realm.close(core.id);
+        }
+        let above = core.doomed().map(|d| d.excuse(true));
+        drop(run);
+        ended(&core);
+        if own.is_empty() {
+            above.unwrap_or_default()
+        } else {
+            own
+        }
+    }
 }

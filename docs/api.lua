@@ -5,7 +5,15 @@
 --
 -- Across the wall go nil, booleans, numbers (integers stay integers), strings and tables, copied: cycles and
 -- sharing are kept, metatables dropped. Functions become proxies, both ways. A coroutine, or userdata other
--- than a stream, is an error that names where it sits: `argument 1.users[3]`.
+-- than a stream, is an error that names where it sits: `argument 2.users[3].handle: a thread cannot cross`.
+-- What crosses is paid for by the box's `memory`.
+--
+-- An open file handle arrives in a box as a file object that works on the same file, at the same position; the
+-- same handle is the same object, and sent home it is the original. A stream that a box made arrives in the host
+-- as a handle like those of `newstream`, whose calls go to the box; what the host has assigned as the box's stdin,
+-- stdout or stderr comes back as the host's own handle. Closing one closes it for that side alone; if the owner
+-- closes the original, the others get an ordinary error. A closed handle is refused by where it sits. Writes
+-- count as `output` if the handle is also the box's stdout or stderr.
 --
 -- Misuse raises a string in stock wording: `bad argument #1 to 'dofile' (string expected, got table)`.
 --
@@ -19,19 +27,28 @@
 --
 -- @module sandbox
 
---- The limits of a box: options of `sandbox.new` and `sandbox.run`, and the argument and result of
+--- The limits and grants of a box: options of `sandbox.new` and `sandbox.run`, and the argument and result of
 -- `box:limits`.
--- `math.huge` lifts a limit. A box below another spends its own limits and those of every box above it.
+-- `math.huge` lifts a limit. A box below another spends its own limits and those of every box above it. When one runs
+-- out, the box whose limit it was is stopped (of several, the outermost), those above go on, and those below stay
+-- `"ready"` with all they hold, but for one whose own code stood in a C call or in compiled code: that one is
+-- `"killed"`. A killed box takes the boxes below it along.
 -- @table options
 -- @tfield[opt=67108864] number memory bytes, 64 MiB unless set: the box's heap, its streams' and values'
 --   buffers, and all boxes below it. Past it Lua raises `not enough memory`, which the code inside may catch
 -- @tfield[opt=10] number cpu seconds of the thread's CPU time spent inside the box, host callbacks excluded
--- @tfield[opt=math.huge] number wall seconds of real time of each call into the box, host callbacks included
+-- @tfield[opt=math.huge] number wall seconds of real time of each call into the box, host callbacks included. It
+--   stops a box that waits for a file of the host's, too (a silent pipe, a stuck reader): what was read by then
+--   stays for the next reader, what could not be written of that write is dropped
 -- @tfield[opt=math.huge] number output bytes through stdout and stderr
 -- @tfield[opt] number depth levels of boxes below this one; what is left of `MAX_DEPTH` unless set, and never
 --   more than that
 -- @tfield[opt="life"] string per what an allowance of `cpu` and `output` lasts for: `"life"`, the box's life
 --   or until `box:limits` starts a new one, or `"call"`, each call from the host
+-- @tfield[opt] table modules what `require` gives inside, by name (`sandbox.new` and `sandbox.run` only). A
+--   string is the path of a Lua file: text, read when it is first required, compiled inside, known there by the
+--   module's name. Anything else is the value, copied when the box is made. One that has a library's name takes
+--   that library's place for `require`
 -- @see box:limits
 
 --- The version of this library, a string.
@@ -182,7 +199,8 @@
 -- @treturn ?string what stopped it, if it is exhausted or killed: `memory`, `cpu`, `wall`, `instructions`,
 --   `output`, `stack` (recursion in C) or `fault` (a crash of the interpreter)
 
---- Tells the box's own stack at its last error.
+--- Tells the box's own stack at its last error: one that a call into the box raised, or a stop.
+-- The message comes first. It stands alone where the stack can't be read: after a hard stop, and where memory ran out.
 -- @function box:traceback
 -- @treturn ?string the traceback, or nil if there was no error
 

@@ -5,7 +5,9 @@ use std::rc::Rc;
 
 use mlua::ffi::lua_State;
 
+use super::ledger::Ledger;
 use super::limits::{nanoseconds, Asked, Limit, Per, MAX_DEPTH};
+use super::opened::Files;
 use super::request::{Bound, Id, Stream};
 use super::threads::Threads;
 use super::wall::Wall;
@@ -63,13 +65,16 @@ pub struct Core {
     /// What each stream is bound to, and the number of that assignment.
     streams: [Cell<(Bound, u64)>; 3],
     pub environment: Cell<bool>,
+    /// What it sees of the file system.
+    pub files: Files,
     pub exit: Cell<Option<i64>>,
-    releases_up: RefCell<Vec<(u64, u64)>>,
-    releases_down: RefCell<Vec<(u64, u64)>>,
+    pub ledger: Ledger,
     /// Mixed into what `tostring` shows.
     pub secret: u64,
     /// State of `math.random`.
     pub random: Cell<[u64; 4]>,
+    /// The heap is a copy whose own generator, if it has one, is still that of all copies.
+    pub unseeded: Cell<bool>,
 }
 
 /// Limits in force.
@@ -80,6 +85,7 @@ pub struct Limits {
     pub wall: f64,
     pub output: f64,
     pub depth: f64,
+    pub files: f64,
     pub per: Per,
 }
 
@@ -105,6 +111,7 @@ impl Limits {
             wall: value(Limit::Wall),
             output: value(Limit::Output),
             depth: value(Limit::Depth),
+            files: value(Limit::Files),
             per: asked.per.unwrap_or_default(),
         }
     }
@@ -116,6 +123,7 @@ impl Limits {
             Limit::Wall => self.wall,
             Limit::Output => self.output,
             Limit::Depth => self.depth,
+            Limit::Files => self.files,
         }
     }
 }
@@ -125,6 +133,7 @@ impl Core {
         let mut limits = Limits::of(asked);
         limits.depth = limits.depth.min(f64::from(most_below(parent.as_deref())));
         let [secret, random @ ..] = seed;
+        let ledger = Ledger::new(&budget);
         Core {
             id,
             parent,
@@ -143,11 +152,12 @@ impl Core {
             wall: Wall::new(),
             streams: [const { Cell::new((Bound::Nothing, 1)) }; 3],
             environment: Cell::new(false),
+            files: Files::default(),
             exit: Cell::new(None),
-            releases_up: RefCell::default(),
-            releases_down: RefCell::default(),
+            ledger,
             secret,
             random: Cell::new(random),
+            unseeded: Cell::new(false),
         }
     }
 
@@ -243,6 +253,20 @@ impl Core {
         }
         self.status.set(Status::Killed(kind));
         self.say(message);
+        // Its stack can't be read.
+        self.set_traceback(message.as_bytes());
+    }
+
+    /// Keeps what [`Request::Traceback`](super::request::Request) gives.
+    pub fn set_traceback(&self, text: &[u8]) {
+        if let Ok(mut place) = self.traceback.try_borrow_mut() {
+            let mut copy = place.take().unwrap_or_default();
+            copy.clear();
+            if copy.try_reserve(text.len()).is_ok() {
+                copy.extend_from_slice(text);
+                *place = Some(copy);
+            }
+        }
     }
 
     fn say(&self, message: &str) {
@@ -303,6 +327,9 @@ impl Core {
             spent.output = 0;
             renewed.push(Limit::Output);
         }
+        if let Some(files) = asked.get(Limit::Files) {
+            limits.files = files;
+        }
         if let Some(per) = asked.per {
             limits.per = per;
         }
@@ -346,36 +373,9 @@ impl Core {
     pub fn wall_used(&self) -> u64 {
         self.spent.get().wall_total.saturating_add(self.wall.used())
     }
-
-    pub fn release_to_owner(&self, number: u64, count: u64) {
-        push(&self.releases_up, number, count);
-    }
-
-    pub fn release_to_box(&self, number: u64, count: u64) {
-        push(&self.releases_down, number, count);
-    }
-
-    /// The next function that the box no longer has.
-    pub fn next_release_up(&self) -> Option<(u64, u64)> {
-        self.releases_up.try_borrow_mut().ok()?.pop()
-    }
-
-    /// The next function of the box that its owner no longer has.
-    pub fn next_release_down(&self) -> Option<(u64, u64)> {
-        self.releases_down.try_borrow_mut().ok()?.pop()
-    }
 }
 
 /// How many levels there may be below a box of this parent, whatever is asked for.
 fn most_below(parent: Option<&Core>) -> u32 {
     parent.map_or(MAX_DEPTH, Core::depth_left).saturating_sub(1)
-}
-
-/// A release that finds no memory is lost: the function then lives until the box is closed.
-fn push(list: &RefCell<Vec<(u64, u64)>>, number: u64, count: u64) {
-    if let Ok(mut list) = list.try_borrow_mut() {
-        if list.try_reserve(1).is_ok() {
-            list.push((number, count));
-        }
-    }
 }

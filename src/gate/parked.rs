@@ -5,13 +5,14 @@
 //! been finalized, the coroutine is alive: the token refers to it.
 
 use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
 use std::ptr;
 use std::rc::Rc;
 
 use super::answer;
 use super::core::Core;
 use super::driver::{self, Outcome, Work};
-use super::exchange::{Exchange, Memo};
+use super::exchange::Exchange;
 use super::realm::Realm;
 use super::request::{Reply, Request};
 use super::serve::Call;
@@ -67,7 +68,7 @@ pub struct Parking {
     free: RefCell<Vec<usize>>,
     made: Cell<u64>,
     /// How many there are on each coroutine of the host's.
-    chains: RefCell<Memo>,
+    chains: RefCell<HashMap<usize, u32>>,
 }
 
 /// Bits of a ticket that are the index. All of it fits a float.

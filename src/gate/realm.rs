@@ -15,10 +15,10 @@ use super::core::{Core, Status};
 use super::driver::{self, Outcome};
 use super::exchange::{Desk, Exchange};
 use super::level::Level;
-use super::link::Link;
 use super::parked::{self, Done, Parking, Progress, Ticket};
-use super::request::{Entry, Id, Reply, Request};
-use super::waiting::{self, Road};
+use super::request::{Id, Reply, Request};
+use super::trace::Trace;
+use super::waiting;
 use crate::engine::{clock, luajit};
 use crate::lua::{function, State};
 
@@ -31,6 +31,8 @@ pub struct Realm {
     /// Calls of the driver inside one another, through the host's own stack.
     pub nesting: Cell<usize>,
     pub parking: Parking,
+    /// The error that went across a wall last.
+    pub trace: RefCell<Trace>,
     open: Cell<bool>,
     /// How many boxes there may be before the next one has the handles of forgotten ones collected.
     crowd: Cell<usize>,
@@ -64,6 +66,7 @@ pub fn open(s: State) {
         made: Cell::new(0),
         nesting: Cell::new(0),
         parking: Parking::default(),
+        trace: RefCell::default(),
         open: Cell::new(true),
         crowd: Cell::new(CROWD),
     };
@@ -115,6 +118,7 @@ impl Realm {
         self.free.borrow_mut().clear();
         self.free.borrow_mut().shrink_to_fit();
         *self.desk.borrow_mut() = Desk::new(None);
+        *self.trace.borrow_mut() = Trace::default();
     }
 
     pub fn is_open(&self) -> bool {
@@ -171,10 +175,7 @@ impl Realm {
         if let Some(parent) = &core.parent {
             parent.children.borrow_mut().retain(|&child| child != id);
         }
-        let children = mem::take(&mut *core.children.borrow_mut());
-        for child in children {
-            self.close(child);
-        }
+        self.close_below(&core);
         core.status.set(Status::Closed);
         if let Some(place) = self.cores.borrow_mut().get_mut(index) {
             *place = None;
@@ -187,6 +188,14 @@ impl Realm {
             dispose(&core);
         } else {
             clock::note_closing();
+        }
+    }
+
+    /// Closes all boxes below this one.
+    pub fn close_below(&self, core: &Core) {
+        let children = mem::take(&mut *core.children.borrow_mut());
+        for child in children {
+            self.close(child);
         }
     }
 
@@ -208,6 +217,7 @@ pub fn dispose(core: &Core) {
         luajit::unmap_code(main as usize, &heap);
         drop(heap);
     }
+    super::opened::dispose(core);
     core.budget.close();
 }
 
@@ -262,27 +272,6 @@ pub fn collect_forgotten(s: State, level: Level) {
     level.guarded(|| with(level, |realm| realm.crowd.set(crowd)));
 }
 
-/// Bare: lets go of functions that a box no longer has.
-pub fn settle_releases(s: State, level: Level, id: Id) {
-    loop {
-        let next =
-            level.guarded(|| with(level, |realm| realm.find(id).and_then(|core| core.next_release_up())));
-        match next.flatten() {
-            Some((number, count)) => Link::Below(id).release(s, number, count),
-            None => return,
-        }
-    }
-}
-
-/// Notes that this level no longer has a function of the box `id`.
-pub fn release_to_box(level: Level, id: Id, number: u64, count: u64) {
-    with(level, |realm| {
-        if let Some(core) = realm.find(id) {
-            core.release_to_box(number, count);
-        }
-    });
-}
-
 /// The realm that a level belongs to.
 pub fn with<R>(level: Level, f: impl FnOnce(&Realm) -> R) -> Option<R> {
     let realm: *const Realm = match level {
@@ -291,24 +280,4 @@ pub fn with<R>(level: Level, f: impl FnOnce(&Realm) -> R) -> Option<R> {
     };
     // SAFETY: a realm outlives every call of its state and of its boxes.
     unsafe { realm.as_ref() }.map(f)
-}
-
-/// Bare: a call from this level into a box: see [`super::link::crossing`]; on the road given, [`super::waiting`].
-pub fn crossing(s: State, level: Level, id: Id, entry: Entry, first: c_int, road: Road) -> c_int {
-    let known = level.guarded(|| with(level, |realm| realm.find(id).is_some())).unwrap_or(false);
-    if !known {
-        s.raise(c"sandbox is closed");
-    }
-    settle_releases(s, level, id);
-    let request = Request::Run { id, entry };
-    match (road, level) {
-        (Road::Waiting { close }, Level::Host(realm)) if s.can_yield() => {
-            waiting::crossing(s, realm, id, request, first, close)
-        }
-        (Road::Waiting { .. }, Level::Host(_)) => {
-            let n = super::link::crossing(s, level, Link::Below(id), request, first);
-            waiting::results(s, n)
-        }
-        _ => super::link::crossing(s, level, Link::Below(id), request, first),
-    }
 }

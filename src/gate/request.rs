@@ -1,5 +1,7 @@
 //! All that one level can ask of the level above it. Nothing else crosses; the data of a request lies in an exchange as a parcel.
 
+use super::grants::Mode;
+
 /// Names a box in its realm: an index and a generation, never a pointer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Id(pub u64);
@@ -37,6 +39,8 @@ pub enum Format {
     Number,
     /// So many bytes; 0 asks whether the end has been reached.
     Count(usize),
+    /// Whatever comes next, at least one byte: what a reader of a stream asks for.
+    Piece,
 }
 
 /// What to do with a stream.
@@ -55,11 +59,35 @@ pub enum StreamOp {
     },
 }
 
+/// What to do with a file that the box has open.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(dead_code)] // until files can be opened
+pub enum FileOp {
+    /// A piece of at most so many bytes.
+    Read {
+        most: usize,
+    },
+    /// The bytes are the parcel's one string, to be written `back` bytes before the position. They are charged as output, unless they
+    /// come from a box below, which has been charged.
+    Write {
+        charge: bool,
+        back: i64,
+    },
+    /// 0 set, 1 cur, 2 end.
+    Seek {
+        whence: u8,
+        offset: i64,
+    },
+    Close,
+}
+
 /// What a call into a box is to do there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Entry {
     /// Make the state and open the libraries.
     Open,
+    /// Test the state that was made of an image.
+    Check,
     /// Compile and run: parcel of code, chunk name, arguments.
     Code,
     /// Compile: parcel of code, chunk name.
@@ -70,14 +98,31 @@ pub enum Entry {
     Set,
     /// Call the function that the box has exported under this number.
     Function(u64),
+    /// Do this with the stream that the box has exported under that number: parcel of the bytes to write, if any.
+    Stream { number: u64, op: StreamOp },
     /// Make the library available inside.
     OpenLibrary,
+    /// Parcel of a table: what `require` gives, by name. Part of making a box, no call of its own.
+    Modules,
     /// After a stop: read the traceback of the thread left behind and see that the heap can go on.
     Autopsy,
 }
 
+impl Entry {
+    /// Whether this is a call of the host's; making the box is none.
+    pub fn is_call(self) -> bool {
+        !matches!(self, Entry::Open | Entry::Check | Entry::Modules)
+    }
+
+    /// Whether the box has no state to go on with if this fails.
+    pub fn is_opening(self) -> bool {
+        matches!(self, Entry::Open | Entry::Check)
+    }
+}
+
 /// What a level asks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(dead_code)] // until files can be opened
 pub enum Request {
     // of boxes below
     /// Parcel of the options.
@@ -119,12 +164,19 @@ pub enum Request {
         stream: Stream,
         op: StreamOp,
     },
+    /// The same, with a stream that the owner has exported under that number.
+    Given {
+        number: u64,
+        op: StreamOp,
+    },
     /// Parcel of the name.
     Getenv,
     /// Parcel of arguments, for the function that the owner has exported under this number.
     Call {
         function: u64,
     },
+    /// Parcel of a module's name, and of the name that its file has inside: the source in the file that the owner granted.
+    Module,
     /// The box's CPU time.
     Clock,
     /// Seconds since the epoch.
@@ -133,6 +185,20 @@ pub enum Request {
     ReadFile {
         id: Id,
     },
+
+    // of the files granted to the box
+    /// Parcel of the name.
+    OpenFile {
+        mode: Mode,
+    },
+    File {
+        number: u64,
+        op: FileOp,
+    },
+    /// Parcel of a file's name: the source in it, for the box itself.
+    Source,
+    /// Parcel of a file's name: whether the box can read it.
+    Readable,
 }
 
 /// What a level binds to a stream of a box below it.

@@ -31,6 +31,21 @@ impl Threads {
         Some(index + 1)
     }
 
+    /// Forgets all, and notes that the first `made` lie ready: in a heap that was made of an image, or is empty.
+    pub fn reset(&self, made: usize) {
+        if let Ok(mut places) = self.0.try_borrow_mut() {
+            places.clear();
+            if places.try_reserve(made).is_ok() {
+                places.extend((0..made).map(|_| Place { busy: false, made: true }));
+            }
+        }
+    }
+
+    /// How many lie ready.
+    pub fn count(&self) -> usize {
+        self.0.try_borrow().map_or(0, |places| places.iter().filter(|place| place.made).count())
+    }
+
     fn change(&self, number: usize, change: impl FnOnce(&mut Place)) {
         if let Ok(mut places) = self.0.try_borrow_mut() {
             if let Some(place) = number.checked_sub(1).and_then(|index| places.get_mut(index)) {

@@ -21,9 +21,11 @@ use super::level::Level;
 use super::link::Link;
 use super::parcel::Writer;
 use super::parked::{Done, Progress, Ticket};
+use super::proxy;
 use super::realm::{self, Realm};
 use super::request::{Entry, Id, Reply, Request};
 use super::serve::{Call, What};
+use crate::engine::luajit;
 use crate::lua::{function, Kind, State};
 
 #[cfg_attr(not(any(feature = "lua51", feature = "luajit")), path = "waiting/direct.rs")]
@@ -73,14 +75,30 @@ pub fn open(s: State) {
     wrap::open(s);
 }
 
-/// Bare: as [`super::link::crossing`], from the host's coroutine `s`.
-pub fn crossing(s: State, realm: *mut Realm, id: Id, request: Request, first: c_int, close: bool) -> c_int {
+/// Bare: a call from this level into a box: see [`super::proxy::crossing`]; on the road given.
+pub fn enter(s: State, level: Level, id: Id, entry: Entry, first: c_int, road: Road) -> c_int {
+    let request = Request::Run { id, entry };
+    match (road, level) {
+        (Road::Waiting { close }, Level::Host(realm)) if s.can_yield() => {
+            crossing(s, realm, id, request, first, close)
+        }
+        (Road::Waiting { .. }, Level::Host(_)) => {
+            let n = proxy::crossing(s, level, Link::Below(id), request, first);
+            results(s, n)
+        }
+        _ => proxy::crossing(s, level, Link::Below(id), request, first),
+    }
+}
+
+/// Bare: as [`proxy::crossing`], from the host's coroutine `s`.
+fn crossing(s: State, realm: *mut Realm, id: Id, request: Request, first: c_int, close: bool) -> c_int {
     let frame = 0_u8;
     let taker = &frame as *const u8 as usize;
     let level = Level::Host(realm);
     let height = level.height();
-    let exchange = super::link::send(s, level, Link::Below(id), request, first);
-    let progress = match realm::begin(realm, s, request, exchange) {
+    let exchange = proxy::send(s, level, Link::Below(id), request, first);
+    let begun = realm::begin(realm, s, request, exchange);
+    let progress = match back(s, begun) {
         Progress::Done(done) => Progress::Done(Done { height: Some(height), ..done }),
         progress => progress,
     };
@@ -94,6 +112,13 @@ struct Errand {
     close: bool,
     /// Where the token is, or will be; nothing lies above it between two steps.
     at: c_int,
+}
+
+/// Meanwhile other threads of the host may have run: see [`Level::cross`].
+fn back(s: State, progress: Progress) -> Progress {
+    // SAFETY: bare code runs on the thread that it was called on.
+    unsafe { luajit::set_running(s.as_ptr(), s.as_ptr()) };
+    progress
 }
 
 /// Calls the host's functions for as long as the driver wants any.
@@ -126,7 +151,7 @@ fn proceed(s: State, realm: *mut Realm, errand: Errand, progress: Progress, take
                 reply
             }
         };
-        progress = realm::go_on(realm, s, ticket, reply, taker);
+        progress = back(s, realm::go_on(realm, s, ticket, reply, taker));
     }
 }
 
@@ -137,7 +162,7 @@ fn resumed(s: State, ok: bool, at: c_int) -> c_int {
     let Level::Host(realm) = Level::of(s) else { return 0 };
     let Some((ticket, errand)) = token(s, at) else { s.raise(c"the call does not wait for a host function") };
     let reply = send(s, realm, ticket, at, ok);
-    let progress = realm::go_on(realm, s, ticket, reply, taker);
+    let progress = back(s, realm::go_on(realm, s, ticket, reply, taker));
     proceed(s, realm, Errand { at, ..errand }, progress, taker)
 }
 
@@ -286,7 +311,7 @@ fn prepare(s: State) -> c_int {
         s.raise(c"sandbox is closed");
     };
     let link = Link::Below(id);
-    realm::settle_releases(s, level, id);
+    link.settle_releases(s, level);
     if !link.push_export(s, number) {
         s.raise(c"the function is gone");
     }

@@ -15,7 +15,7 @@ use crate::gate::level::Level;
 use crate::gate::link::{self, field, Link};
 use crate::gate::realm;
 use crate::gate::request::{Bound, Entry as Into, Id, Request, Stream};
-use crate::gate::waiting::{wrap, Road, DIRECT};
+use crate::gate::waiting::{self, wrap, Road, DIRECT};
 use crate::guest;
 use crate::lua::{compat, function, Entry, Kind, State};
 
@@ -120,7 +120,7 @@ fn exchange(s: State, level: Level, request: Request) -> c_int {
 
 /// Calls into the box with the values from index 2 on.
 fn enter(s: State, level: Level, id: Id, entry: Into, road: Road) -> c_int {
-    realm::crossing(s, level, id, entry, 2, road)
+    waiting::enter(s, level, id, entry, 2, road)
 }
 
 /// `box:dostring(code, ...)`
@@ -266,15 +266,20 @@ fn collect(s: State) -> c_int {
 
 fn tostring(s: State) -> c_int {
     let id = any(s);
+    s.push_bytes(&name_of(id.0));
+    1
+}
+
+/// What `tostring` makes of the handle of the box of that number.
+pub fn name_of(id: u64) -> [u8; 19] {
     let mut text = *b"sandbox: 0x00000000";
-    let mut n = id.0.wrapping_mul(0x9e37_79b9) & 0xffff_ffff;
+    let mut n = id.wrapping_mul(0x9e37_79b9) & 0xffff_ffff;
     for place in text.iter_mut().rev().take(8) {
         let digit = (n & 15) as u8;
         *place = if digit < 10 { b'0' + digit } else { b'a' + digit - 10 };
         n >>= 4;
     }
-    s.push_bytes(&text);
-    1
+    text
 }
 
 /// Pushes the handle's table, which a host's `debug` library reaches.

@@ -4,13 +4,12 @@ use std::rc::Rc;
 
 use super::{ended, Activation, Driver, Outcome, Step, Work, MAX_NESTING};
 use crate::engine::Message;
-use crate::gate::answer::{self, Answer};
-use crate::gate::core::{Core, Kind, Status};
+use crate::gate::answer::{self, Answer, Place};
+use crate::gate::core::{Core, Kind};
 use crate::gate::exchange::Exchange;
 use crate::gate::meter::Meter;
 use crate::gate::realm::Realm;
 use crate::gate::request::{Entry, Reply, Request};
-use crate::lua::compat::NO_MEMORY;
 use crate::lua::State;
 
 /// Sheltered: answers what the host's own code asks.
@@ -22,7 +21,7 @@ pub(in crate::gate) fn from_host(
     may_wait: bool,
 ) -> Outcome {
     Outcome::Done(if realm.is_open() {
-        match answer::answer(realm, None, request, exchange) {
+        match answer::answer(realm, None, request, exchange, Place::HOST) {
             Answer::Reply(reply) => reply,
             Answer::Start(core, entry) => {
                 let depth = realm.nesting.get() + realm.parking.count_on(root);
@@ -31,7 +30,9 @@ pub(in crate::gate) fn from_host(
                 }
                 answer::error(exchange, "C stack overflow")
             }
-            Answer::Owner(_) | Answer::Stop(..) => answer::error(exchange, "sandbox: not a box"),
+            Answer::Owner(_) | Answer::Stop | Answer::Interrupted => {
+                answer::error(exchange, "sandbox: not a box")
+            }
         }
     } else {
         answer::error(exchange, "sandbox is closed")
@@ -100,44 +101,17 @@ pub(in crate::gate) fn abandon(realm: &Realm, root: State, work: Work) {
             let core = Rc::clone(&activation.run.core);
             core.kill(Kind::Fault, UNWATCHED);
             activation.task.abandon();
-            ended(&core);
+            ended(realm, &core);
         }
         return;
     };
     let mut driver = Driver { realm, root, may_wait: false, activations, waiting, current, meter };
     while let Some(activation) = driver.activations.pop() {
-        driver.discard(activation, false);
-    }
-    driver.meter.stop();
-}
-
-impl Driver<'_> {
-    /// Drops an activation in the middle of whatever it does; what its caller is to be told. `stopped`: its traceback is of interest.
-    pub(super) fn discard(&mut self, activation: Activation, stopped: bool) -> String {
         let Activation { task, run, .. } = activation;
         let core = Rc::clone(&run.core);
-        let left = task.seat().current.load(std::sync::atomic::Ordering::Relaxed);
-        let whole = matches!(core.status.get(), Status::Ready | Status::Exhausted(_));
-        task.abandon();
-        if whole && run.entry != Entry::Open && core.heap.borrow().is_some() {
-            self.examine(&core, if stopped { left } else { std::ptr::null_mut() });
-        }
-        core.threads.give_back(run.thread, false);
-        let mut own = core.excuse(true);
-        if run.entry == Entry::Open {
-            // LuaJIT crashes while it makes a state with too little memory, and no code but its own has run yet.
-            if matches!(core.status.get(), Status::Killed(Kind::Fault)) {
-                own = NO_MEMORY.to_owned();
-            }
-            self.realm.close(core.id);
-        }
-        let above = core.doomed().map(|d| d.excuse(true));
+        driver.put_down(task, &run, false);
         drop(run);
-        ended(&core);
-        if own.is_empty() {
-            above.unwrap_or_default()
-        } else {
-            own
-        }
+        ended(realm, &core);
     }
+    driver.meter.stop();
 }

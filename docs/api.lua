@@ -182,7 +182,10 @@
 --- Sets one global of the box.
 -- @function box:set
 -- @string name its name
--- @param value its new value, copied; a function goes as a proxy
+-- @param value its new value, copied; a function goes as a proxy. If it is called while a coroutine calls the box, it may yield
+--   that coroutine: the box waits (`wall` counts that, `cpu` does not), and goes on when the coroutine is resumed. A
+--   coroutine that is never resumed ends the call when it is collected. In Lua 5.1 the function runs on a coroutine of its
+--   own then. A yield across a C function of the host's is an ordinary error
 -- @raise a value that can't cross, by the place where it sits; `not enough memory`
 
 --- Sets limits and starts a fresh allowance for each one named.

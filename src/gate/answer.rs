@@ -264,7 +264,7 @@ fn make(
 pub fn empty(core: &Core) -> bool {
     core.status.set(Status::Ready);
     core.main.set(std::ptr::null_mut());
-    core.threads.set(0);
+    core.threads.reset(0);
     let Ok(mut place) = core.heap.try_borrow_mut() else { return false };
     if let Some(mut heap) = place.take() {
         // The test may have crashed in it.

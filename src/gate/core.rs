@@ -9,6 +9,8 @@ use super::ledger::Ledger;
 use super::limits::{nanoseconds, Asked, Limit, Per, MAX_DEPTH};
 use super::opened::Files;
 use super::request::{Bound, Id, Stream};
+use super::threads::Threads;
+use super::wall::Wall;
 use crate::engine::clock::NEVER;
 use crate::engine::heap::{Budget, Heap};
 
@@ -48,8 +50,7 @@ pub struct Core {
     pub heap: RefCell<Option<Heap>>,
     /// The state's main thread; null until it has been opened.
     pub main: Cell<*mut lua_State>,
-    /// How many Lua threads for calls lie ready on the main thread's stack.
-    pub threads: Cell<usize>,
+    pub threads: Threads,
     /// Bytes that were left when the garbage was last collected for want of room.
     pub collected: Cell<usize>,
     /// Calls under way.
@@ -60,10 +61,7 @@ pub struct Core {
     pub traceback: RefCell<Option<Vec<u8>>>,
     pub limits: Cell<Limits>,
     pub spent: Cell<Spent>,
-    /// When the call under way is over, on the monotonic clock.
-    pub wall_deadline: Cell<u64>,
-    /// When it began; 0 for none.
-    pub call_began: Cell<u64>,
+    pub wall: Wall,
     /// What each stream is bound to, and the number of that assignment.
     streams: [Cell<(Bound, u64)>; 3],
     pub environment: Cell<bool>,
@@ -143,7 +141,7 @@ impl Core {
             budget,
             heap: RefCell::new(None),
             main: Cell::new(std::ptr::null_mut()),
-            threads: Cell::new(0),
+            threads: Threads::default(),
             collected: Cell::new(0),
             running: Cell::new(0),
             status: Cell::new(Status::Ready),
@@ -151,8 +149,7 @@ impl Core {
             traceback: RefCell::default(),
             limits: Cell::new(limits),
             spent: Cell::default(),
-            wall_deadline: Cell::new(NEVER),
-            call_began: Cell::new(0),
+            wall: Wall::new(),
             streams: [const { Cell::new((Bound::Nothing, 1)) }; 3],
             environment: Cell::new(false),
             files: Files::default(),
@@ -322,7 +319,7 @@ impl Core {
             limits.wall = wall;
             renewed.push(Limit::Wall);
             if self.running.get() > 0 {
-                self.start_wall(wall);
+                self.wall.grant(wall);
             }
         }
         if let Some(output) = asked.get(Limit::Output) {
@@ -346,48 +343,35 @@ impl Core {
         Ok(())
     }
 
-    /// Starts the allowance of real time.
-    pub fn start_wall(&self, limit: f64) {
-        let deadline = if limit.is_infinite() {
-            NEVER
-        } else {
-            crate::engine::clock::mono_ns().saturating_add(nanoseconds(limit))
-        };
-        self.wall_deadline.set(deadline);
-    }
-
-    /// Begins a call from the owner: fresh allowances where they last for a call.
-    pub fn begin_call(&self) {
-        let limits = self.limits.get();
-        if self.running.get() == 0 {
-            if limits.per == Per::Call {
-                let mut spent = self.spent.get();
-                spent.cpu = 0;
-                spent.output = 0;
-                self.spent.set(spent);
-                if matches!(self.status.get(), Status::Exhausted(_)) {
-                    self.status.set(Status::Ready);
-                }
-            }
-            self.call_began.set(crate::engine::clock::mono_ns());
-            self.start_wall(limits.wall);
+    /// Begins a call from the owner: fresh allowances where they last for a call. `alone`: no other is under way, but for those that
+    /// wait.
+    pub fn begin_call(&self, alone: bool) {
+        if !alone {
+            return;
         }
+        let limits = self.limits.get();
+        if limits.per == Per::Call {
+            let mut spent = self.spent.get();
+            spent.cpu = 0;
+            spent.output = 0;
+            self.spent.set(spent);
+            if matches!(self.status.get(), Status::Exhausted(_)) {
+                self.status.set(Status::Ready);
+            }
+        }
+        self.wall.begin(limits.wall);
     }
 
     /// Ends the outermost call.
     pub fn end_call(&self) {
-        self.wall_deadline.set(NEVER);
         let mut spent = self.spent.get();
-        spent.wall_total = self.wall_used();
+        spent.wall_total = spent.wall_total.saturating_add(self.wall.end());
         self.spent.set(spent);
-        self.call_began.set(0);
     }
 
     /// Real time of all calls so far, ns.
     pub fn wall_used(&self) -> u64 {
-        let began = self.call_began.get();
-        let now = if began == 0 { 0 } else { crate::engine::clock::mono_ns().saturating_sub(began) };
-        self.spent.get().wall_total.saturating_add(now)
+        self.spent.get().wall_total.saturating_add(self.wall.used())
     }
 }
 

@@ -62,7 +62,7 @@ impl Meter {
                 level.exhaust(Limit::Cpu, &standing(seat).prefix());
             }
             cpu = cpu.min(left);
-            wall = wall.min(level.wall_deadline.get());
+            wall = wall.min(level.wall.deadline());
         }
         self.armed = 0;
         if cpu == NEVER && wall == NEVER {
@@ -70,7 +70,7 @@ impl Meter {
         }
         let now = self.since.began;
         for level in core.chain() {
-            if level.wall_deadline.get() <= now && level.status.get() == Status::Ready {
+            if level.wall.deadline() <= now && level.status.get() == Status::Ready {
                 level.exhaust(Limit::Wall, &standing(seat).prefix());
             }
         }
@@ -128,7 +128,7 @@ impl Meter {
     pub fn victim<'a>(&self, core: &'a Core, limit: Limit) -> &'a Core {
         let now = clock::mono_ns();
         let left = |core: &Core| match limit {
-            Limit::Wall => core.wall_deadline.get().saturating_sub(now),
+            Limit::Wall => core.wall.deadline().saturating_sub(now),
             _ => core.cpu_left(),
         };
         let mut best = core;

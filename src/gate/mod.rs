@@ -14,6 +14,9 @@
 //! | [`limits`] | the table of limits, allowances and what was spent |
 //! | [`core`] | what is known of a box outside its heap |
 //! | [`realm`] | all boxes of one host state |
+//! | [`threads`] | the Lua threads that calls into a box run on |
+//! | [`parked`], [`waiting`] | calls of the host's that wait while a host function runs, and the Lua side of them |
+//! | [`wall`] | real time of the calls into one box |
 //! | [`image`] | what most boxes are copies of when they are new |
 //! | [`run`] | one call into a box, as its own stack sees it |
 //! | [`autopsy`], [`trace`] | what is told of a box that was stopped, and of an error that went through several sides |
@@ -38,6 +41,7 @@ pub mod meter;
 pub mod opened;
 pub mod options;
 pub mod parcel;
+pub mod parked;
 mod path;
 pub mod proxy;
 pub mod random;
@@ -46,4 +50,7 @@ pub mod request;
 pub mod run;
 pub mod serve;
 pub mod streams;
+pub mod threads;
 pub mod trace;
+pub mod waiting;
+pub mod wall;

@@ -12,6 +12,10 @@ use mlua::ffi::*;
 /// The code in a chunk is text: what to hand to `lua_load`'s mode.
 pub const TEXT: &std::ffi::CStr = c"t";
 
+/// Name of the Lua code that is ours: messages speak of who called it.
+#[cfg(any(feature = "lua51", feature = "luajit"))]
+pub const OWN_CHUNK: &std::ffi::CStr = c"=[sandbox]";
+
 /// LuaJIT: hooks belong to the whole state, and compiled code never sees them.
 pub const JIT: bool = cfg!(feature = "luajit");
 /// Lua 5.1 and LuaJIT: no `__gc` on tables, functions have environments, no `lua_rawlen`.

@@ -27,11 +27,14 @@
 --   buffers, and all boxes below it. Past it Lua raises `not enough memory`, which the code inside may catch
 -- @tfield[opt=10] number cpu seconds of the thread's CPU time spent inside the box, host callbacks excluded
 -- @tfield[opt=math.huge] number wall seconds of real time of each call into the box, host callbacks included
+-- @tfield[opt=math.huge] number instructions VM instructions of the box and all boxes below it, counted exactly and
+--   repeatably, finalizers included but on LuaJIT. While such a limit is in force code runs slower, and on LuaJIT
+--   without its compiler
 -- @tfield[opt=math.huge] number output bytes through stdout and stderr
 -- @tfield[opt] number depth levels of boxes below this one; what is left of `MAX_DEPTH` unless set, and never
 --   more than that
--- @tfield[opt="life"] string per what an allowance of `cpu` and `output` lasts for: `"life"`, the box's life
---   or until `box:limits` starts a new one, or `"call"`, each call from the host
+-- @tfield[opt="life"] string per what an allowance of `cpu`, `instructions` and `output` lasts for: `"life"`, the
+--   box's life or until `box:limits` starts a new one, or `"call"`, each call from the host
 -- @see box:limits
 
 --- The version of this library, a string.
@@ -169,8 +172,8 @@
 
 --- Tells what the box has used.
 -- @function box:usage
--- @treturn table `memory`, `memory_peak` and `output` in bytes, `cpu` and `wall` in seconds, `instructions`,
---   `boxes` (live ones below), and `exit`, the code given to `os.exit`, or nil
+-- @treturn table `memory`, `memory_peak` and `output` in bytes, `cpu` and `wall` in seconds, `instructions`
+--   (those run while a limit on them was in force here or above), `boxes` (live ones below), and `exit`, the code given to `os.exit`, or nil
 
 --- Tells the state of the box.
 -- @function box:status

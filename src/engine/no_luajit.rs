@@ -2,6 +2,8 @@
 
 #![allow(unsafe_code)]
 
+use mlua::ffi::lua_State;
+
 use super::heap::Heap;
 
 /// Looks once at how this build of LuaJIT lies in memory.
@@ -12,6 +14,14 @@ pub fn unmap_code(_main: usize, _heap: &Heap) {}
 
 /// After a hook was left: makes hooks work again; false where they can't.
 pub fn revive_hooks(_main: usize) -> bool {
+    true
+}
+
+/// Turns the compiler of a state on or off.
+///
+/// # Safety
+/// None is needed here; the twin needs a state that runs nothing now.
+pub unsafe fn set_compiler(_main: *mut lua_State, _on: bool, _fresh: bool) -> bool {
     true
 }
 

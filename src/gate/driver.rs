@@ -11,6 +11,7 @@ use std::rc::Rc;
 
 use super::answer::{self, Answer};
 use super::core::{Core, Kind, Status};
+use super::counting;
 use super::exchange::{Desk, Exchange};
 use super::level::Level;
 use super::limits::Limit;
@@ -143,9 +144,16 @@ impl Driver<'_> {
             return self.fall();
         }
         run::take_seat(&core, activation.task.seat(), self.meter.beat());
+        counting::begin(&core, activation.task.seat(), self.meter.beat(), activation.run.entry);
         clock::signal::pass_on(activation.task.seat(), self.meter.beat());
         let said = self.meter.resume(|| activation.task.resume(message));
+        let stuck = counting::settle(&core, activation.task.seat(), self.meter.beat());
         match said {
+            // The handles of boxes below are closed by finalizers of ours: those are let through.
+            Ok(Event::Ask) if stuck && !matches!(activation.run.request.get(), Request::Close { .. }) => {
+                activation.task.seat().count.end();
+                self.killed(&core, Cause::Deadline)
+            }
             Ok(Event::Ask) => self.ask(&core),
             Ok(Event::Served) => self.served(),
             Ok(Event::Left) => self.left(&core),
@@ -284,7 +292,7 @@ impl Driver<'_> {
                 core.kill(Kind::Fault, "the interpreter crashed");
                 None
             }
-            Cause::Deadline => Some(limit_of(why)),
+            Cause::Deadline => Some(self.limit_of(why)),
         };
         if let Some(limit) = kind {
             let victim = self.meter.victim(core, limit);
@@ -295,8 +303,19 @@ impl Driver<'_> {
         self.fall()
     }
 
+    /// Which limit has stopped the current activation.
+    fn limit_of(&self, why: Option<u8>) -> Limit {
+        match why {
+            _ if self.activations.get(self.current).is_some_and(|a| a.task.seat().count.has_ended()) => {
+                Limit::Instructions
+            }
+            Some(clock::WHY_WALL) => Limit::Wall,
+            _ => Limit::Cpu,
+        }
+    }
+
     fn blame(&self, core: &Core, why: Option<u8>, position: &str) {
-        let limit = limit_of(why);
+        let limit = self.limit_of(why);
         self.meter.victim(core, limit).exhaust(limit, position);
     }
 
@@ -309,13 +328,14 @@ impl Driver<'_> {
             let seat = task.seat();
             let left = seat.current.load(std::sync::atomic::Ordering::Relaxed);
             let whole = matches!(core.status.get(), Status::Ready | Status::Exhausted(_));
-            task.abandon();
             if whole && run.entry != Entry::Open && core.heap.borrow().is_some() {
                 if run.entry != Entry::Autopsy {
                     self.examine(&core, run.depth, left);
                 }
                 core.threads.set(run.depth.saturating_sub(1));
             }
+            // Not before: LuaJIT finds lines of the thread that was left by its C stack.
+            task.abandon();
             let mut own = core.excuse(true);
             if run.entry == Entry::Open {
                 // LuaJIT crashes while it makes a state with too little memory, and no code but its own has run yet.
@@ -371,13 +391,6 @@ impl Driver<'_> {
             };
             core.kill(kind, &said);
         }
-    }
-}
-
-fn limit_of(why: Option<u8>) -> Limit {
-    match why {
-        Some(clock::WHY_WALL) => Limit::Wall,
-        _ => Limit::Cpu,
     }
 }
 

@@ -8,6 +8,7 @@ use super::core::{Core, Status};
 use super::limits::Limit;
 use crate::engine::clock::{self, Beat, NEVER};
 use crate::engine::{locale, process};
+use crate::lua::compat;
 
 /// Time that the look at a stopped box may take, ns.
 const BRIEF_NS: u64 = 100_000_000;
@@ -63,7 +64,10 @@ impl Meter {
             wall = wall.min(level.wall_deadline.get());
         }
         self.armed = 0;
-        if cpu == NEVER && wall == NEVER {
+        // A finalizer that uses up the instructions meets no hook.
+        let counted = !compat::JIT && core.is_counted();
+        self.beat.expect_looks(counted);
+        if cpu == NEVER && wall == NEVER && !counted {
             return;
         }
         let now = clock::mono_ns();
@@ -131,6 +135,7 @@ impl Meter {
         let now = clock::mono_ns();
         let left = |core: &Core| match limit {
             Limit::Wall => core.wall_deadline.get().saturating_sub(now),
+            Limit::Instructions => core.instructions_left().unwrap_or(NEVER),
             _ => core.cpu_left(),
         };
         let mut best = core;

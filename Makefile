@@ -5,13 +5,17 @@ LUAS := 5.1 5.2 5.3 5.4 jit
 LUA ?= $(LUAS)
 # Suites of `make test`, all of them if empty: `make test LUA=jit SUITES="spec attacks"`.
 SUITES ?=
+# Soaks of `make soak`, all of spec/soak/ if empty: `make soak LUA=jit SOAK="driver threads" SEED=7`.
+SOAK ?=
+export SIZE SEED
 
 .DEFAULT_GOAL := build
-.PHONY: help build test demo bench clean
+.PHONY: help build test soak demo bench clean
 
 help:
 	@echo 'make build [LUA=5.4]                  build/<lua>/sandbox.so for $(LUAS)'
 	@echo 'make test [LUA=5.4] [SUITES="spec"]   every suite on each Lua; logs in build/log'
+	@echo 'make soak [LUA=5.4] [SOAK="driver"]    the sweeps and soaks in their long form; SIZE=n, SEED=n'
 	@echo 'make demo                             installs the rock in build/rocks and runs the examples with it'
 	@echo 'make bench                            the benchmarks'
 	@echo 'make clean                            removes build/ and target/'
@@ -24,6 +28,11 @@ build:
 test:
 	@scripts/setup test || { echo '0 passed, 1 failed'; exit 1; }
 	@scripts/test -l "$(LUA)" $(if $(SUITES),-s "$(SUITES)")
+
+# Hours, if all are run for all.
+soak:
+	@scripts/setup test
+	@scripts/soak -l "$(LUA)" $(SOAK)
 
 demo:
 	@scripts/setup test

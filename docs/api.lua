@@ -5,7 +5,15 @@
 --
 -- Across the wall go nil, booleans, numbers (integers stay integers), strings and tables, copied: cycles and
 -- sharing are kept, metatables dropped. Functions become proxies, both ways. A coroutine, or userdata other
--- than a stream, is an error that names where it sits: `argument 1.users[3]`.
+-- than a stream, is an error that names where it sits: `argument 2.users[3].handle: a thread cannot cross`.
+-- What crosses is paid for by the box's `memory`.
+--
+-- An open file handle arrives in a box as a file object that works on the same file, at the same position; the
+-- same handle is the same object, and sent home it is the original. A stream that a box made arrives in the host
+-- as a handle like those of `newstream`, whose calls go to the box; what the host has assigned as the box's stdin,
+-- stdout or stderr comes back as the host's own handle. Closing one closes it for that side alone; if the owner
+-- closes the original, the others get an ordinary error. A closed handle is refused by where it sits. Writes
+-- count as `output` if the handle is also the box's stdout or stderr.
 --
 -- Misuse raises a string in stock wording: `bad argument #1 to 'dofile' (string expected, got table)`.
 --
@@ -26,7 +34,9 @@
 -- @tfield[opt=67108864] number memory bytes, 64 MiB unless set: the box's heap, its streams' and values'
 --   buffers, and all boxes below it. Past it Lua raises `not enough memory`, which the code inside may catch
 -- @tfield[opt=10] number cpu seconds of the thread's CPU time spent inside the box, host callbacks excluded
--- @tfield[opt=math.huge] number wall seconds of real time of each call into the box, host callbacks included
+-- @tfield[opt=math.huge] number wall seconds of real time of each call into the box, host callbacks included. It
+--   stops a box that waits for a file of the host's, too (a silent pipe, a stuck reader): what was read by then
+--   stays for the next reader, what could not be written of that write is dropped
 -- @tfield[opt=math.huge] number instructions VM instructions of the box and all boxes below it, counted exactly and
 --   repeatably, finalizers included but on LuaJIT. While such a limit is in force code runs slower, and on LuaJIT
 --   without its compiler

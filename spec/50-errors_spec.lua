@@ -89,14 +89,14 @@ describe("errors of code in a box", function()
     assert.equal("[string \"error('with position')\"]:1: with position", message)
   end)
 
-  it("are never an opaque userdata", function()
+  it("are never an opaque userdata: at most a stream", function()
     local box = helpers.box()
     for _, code in ipairs { "error()", "error(nil)", "error(print)", "error(io.stdin)", "error(coroutine.create(print))",
       "error({})", "error(1)", "error(1.5)", "error(true)", "error(newproxy and newproxy() or {})",
       "error(setmetatable({}, { __tostring = error }))", "local t = nil; t.x = 1", "error(error)", "error(_G)", "error(string)" } do
       local ok, raised = pcall(box.dostring, box, code)
       assert.is_false(ok, code)
-      assert.is_not.equal("userdata", type(raised), code)
+      assert(type(raised) ~= "userdata" or io.type(raised) == "file", code)
     end
     assert.equal("ready", (box:status()))
   end)

@@ -66,6 +66,14 @@ function helpers.handle(content, mode)
   return assert(io.open(helpers.file(content), mode or "rb"))
 end
 
+--- The path of a new named pipe, removed after the case. Opened "r+" it stays open by itself, and silent.
+function helpers.fifo()
+  local path = helpers.file("")
+  os.remove(path)
+  assert.is_truthy(os.execute("mkfifo " .. path))
+  return path
+end
+
 --- For after_each.
 function helpers.tidy()
   for _, box in ipairs(boxes) do box:close() end
@@ -177,9 +185,13 @@ end
 --- Runs a chunk in a host process of its own, so that a crash is seen as one; gives its output and its exit code
 -- (128 + n for signal n). `shell` is put before the command, such as "ulimit -s 256;".
 function helpers.in_process(code, shell)
-  local path = helpers.file(("package.cpath = %q\n"):format(package.cpath) .. code)
-  local command = ("{ %s timeout 60 %s %s; } 2>&1 </dev/null; echo exit=$?")
-    :format(shell or "", helpers.interpreter, path)
+  return helpers.script(helpers.file(("package.cpath = %q\n"):format(package.cpath) .. code), 60, shell)
+end
+
+--- The same for a script by its path, with its arguments, within so many seconds.
+function helpers.script(path, seconds, shell)
+  local command = ("{ %s timeout %d %s %s; } 2>&1 </dev/null; echo exit=$?")
+    :format(shell or "", seconds, helpers.interpreter, path)
   local pipe = assert(io.popen(command))
   local output = pipe:read("*a")
   pipe:close()

@@ -6,6 +6,7 @@ use std::rc::Rc;
 use mlua::ffi::lua_State;
 
 use super::allowance::{shallow, Limits, Spent};
+use super::ledger::Ledger;
 use super::limits::{Asked, Limit};
 use super::request::{Bound, Id, Stream};
 use crate::engine::clock::NEVER;
@@ -71,12 +72,13 @@ pub struct Core {
     streams: [Cell<(Bound, u64)>; 3],
     pub environment: Cell<bool>,
     pub exit: Cell<Option<i64>>,
-    releases_up: RefCell<Vec<(u64, u64)>>,
-    releases_down: RefCell<Vec<(u64, u64)>>,
+    pub ledger: Ledger,
     /// Mixed into what `tostring` shows.
     pub secret: u64,
     /// State of `math.random`.
     pub random: Cell<[u64; 4]>,
+    /// The heap is a copy whose own generator, if it has one, is still that of all copies.
+    pub unseeded: Cell<bool>,
 }
 
 impl Core {
@@ -84,6 +86,7 @@ impl Core {
         let mut limits = Limits::of(asked);
         limits.set(Limit::Depth, shallow(limits.get(Limit::Depth), parent.as_deref()));
         let [secret, random @ ..] = seed;
+        let ledger = Ledger::new(&budget);
         Core {
             id,
             parent,
@@ -106,10 +109,10 @@ impl Core {
             streams: [const { Cell::new((Bound::Nothing, 1)) }; 3],
             environment: Cell::new(false),
             exit: Cell::new(None),
-            releases_up: RefCell::default(),
-            releases_down: RefCell::default(),
+            ledger,
             secret,
             random: Cell::new(random),
+            unseeded: Cell::new(false),
         }
     }
 
@@ -156,6 +159,20 @@ impl Core {
         }
         self.status.set(Status::Killed(kind));
         self.say(message);
+        // Its stack can't be read.
+        self.set_traceback(message.as_bytes());
+    }
+
+    /// Keeps what [`Request::Traceback`](super::request::Request) gives.
+    pub fn set_traceback(&self, text: &[u8]) {
+        if let Ok(mut place) = self.traceback.try_borrow_mut() {
+            let mut copy = place.take().unwrap_or_default();
+            copy.clear();
+            if copy.try_reserve(text.len()).is_ok() {
+                copy.extend_from_slice(text);
+                *place = Some(copy);
+            }
+        }
     }
 
     fn say(&self, message: &str) {
@@ -177,33 +194,6 @@ impl Core {
             Status::Exhausted(Kind::Limit(limit)) => limit.message(self.limits.get().get(limit)),
             Status::Exhausted(_) => said,
             Status::Killed(_) => format!("sandbox is killed ({said})"),
-        }
-    }
-
-    pub fn release_to_owner(&self, number: u64, count: u64) {
-        push(&self.releases_up, number, count);
-    }
-
-    pub fn release_to_box(&self, number: u64, count: u64) {
-        push(&self.releases_down, number, count);
-    }
-
-    /// The next function that the box no longer has.
-    pub fn next_release_up(&self) -> Option<(u64, u64)> {
-        self.releases_up.try_borrow_mut().ok()?.pop()
-    }
-
-    /// The next function of the box that its owner no longer has.
-    pub fn next_release_down(&self) -> Option<(u64, u64)> {
-        self.releases_down.try_borrow_mut().ok()?.pop()
-    }
-}
-
-/// A release that finds no memory is lost: the function then lives until the box is closed.
-fn push(list: &RefCell<Vec<(u64, u64)>>, number: u64, count: u64) {
-    if let Ok(mut list) = list.try_borrow_mut() {
-        if list.try_reserve(1).is_ok() {
-            list.push((number, count));
         }
     }
 }

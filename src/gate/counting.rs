@@ -22,15 +22,13 @@ impl Core {
 
 /// Has what runs next on the seat counted, if it is to be. Compiled code of LuaJIT can't be: the compiler is off meanwhile.
 pub fn begin(core: &Core, seat: &Seat, beat: &Beat, entry: Entry) {
-    let allowed = match entry {
-        // Nothing of the box's code runs.
-        Entry::Open | Entry::Autopsy => None,
-        _ => core.chain().filter_map(Core::instructions_left).min(),
-    };
+    // Nothing of the box's code runs then.
+    let idle = entry.is_opening() || entry == Entry::Autopsy;
+    let allowed = if idle { None } else { core.chain().filter_map(Core::instructions_left).min() };
     let main = core.main.get();
     let thread = seat.current.load(Relaxed);
     let compiles = allowed.is_none();
-    if compiles != core.compiles.get() && entry != Entry::Open {
+    if compiles != core.compiles.get() && !idle {
         let fresh = thread.is_null() && core.running.get() == 1;
         // SAFETY: see the module's text; `main` is set once the box has been opened.
         if unsafe { luajit::set_compiler(main, compiles, fresh) } {

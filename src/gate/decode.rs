@@ -88,13 +88,7 @@ impl Decoder {
     }
 
     fn note_phase(&self) {
-        let noted = self.level.with_exchange(self.exchange, |e| {
-            let room = e.phases.try_reserve(1).is_ok();
-            if room {
-                e.phases.push(KEY);
-            }
-            room
-        });
+        let noted = self.level.with_exchange(self.exchange, |e| e.phases.append(&[KEY]).is_ok());
         if !noted {
             self.state.push_cstr(c"not enough memory");
             self.state.error();
@@ -118,8 +112,10 @@ impl Decoder {
                     }
                     s.raw_geti(self.list, i64::from(n) + 1);
                 }
-                Item::Export(n) => self.link.receive_export(s, n),
+                Item::Export(n) => self.link.receive_export(s, level, n),
                 Item::Home(n) => self.link.receive_home(s, n),
+                Item::Stream(word) => self.link.receive_stream(s, level, word),
+                Item::Standard(n) => self.link.receive_standard(s, n),
                 Item::Later => {
                     if self.list == 0 {
                         s.raise(c"broken parcel");
@@ -139,7 +135,7 @@ impl Decoder {
                     if depth == 0 {
                         s.raise(c"broken parcel");
                     }
-                    level.with_exchange(exchange, |e| e.phases.pop());
+                    level.with_exchange(exchange, |e| e.phases.vec().pop());
                     depth -= 1;
                     // The finished table is on top: a value like any other.
                 }
@@ -148,20 +144,20 @@ impl Decoder {
                 return;
             }
             if waits(level, exchange) == KEY {
-                level.with_exchange(exchange, |e| set_last(&mut e.phases, VALUE));
+                level.with_exchange(exchange, |e| set_last(e.phases.vec(), VALUE));
             } else {
                 if s.is_nil(-2) || (s.kind(-2) == Kind::Number && s.number(-2).is_nan()) {
                     s.raise(c"broken parcel");
                 }
                 s.raw_set(-3);
-                level.with_exchange(exchange, |e| set_last(&mut e.phases, KEY));
+                level.with_exchange(exchange, |e| set_last(e.phases.vec(), KEY));
             }
         }
     }
 }
 
 fn waits(level: Level, exchange: *mut Exchange) -> u8 {
-    level.with_exchange(exchange, |e| e.phases.last().copied().unwrap_or(KEY))
+    level.with_exchange(exchange, |e| e.phases.as_slice().last().copied().unwrap_or(KEY))
 }
 
 fn set_last(phases: &mut [u8], phase: u8) {

@@ -7,14 +7,15 @@ use super::exchange::{Buffer, Exchange};
 use super::level::Level;
 use super::link::Link;
 use super::parcel::{append_string, append_word, tag, HEADER};
+use super::path::{self, AS_KEY, AS_VALUE};
+use super::streams::Refusal;
 use crate::lua::{Kind, State};
-
-/// How a nested table hangs on the one around it.
-const AS_KEY: u8 = 0;
-const AS_VALUE: u8 = 1;
 
 /// Slots of Lua's stack that one walk may take, two for each table around: Lua 5.1 and LuaJIT give a C function 8,000 in all.
 const REACH: c_int = 2000;
+
+/// Added to the number of a value among those sent, for a table within it that was out of the walk's reach.
+const PUT_OFF: c_int = 1 << 24;
 
 /// Which buffer of an exchange.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -33,7 +34,8 @@ pub struct Encoder {
     link: Link,
     /// What the path of a value that can't cross begins with, and the number of the value.
     what: &'static CStr,
-    /// Where on the stack the list of tables lies that are out of the walk's reach; nil while there are none.
+    /// Where on the stack the list lies of tables that are out of the walk's reach, each with the number of its value; nil while
+    /// there are none.
     later: c_int,
 }
 
@@ -143,10 +145,13 @@ impl Encoder {
                 s.pop(1);
                 return;
             }
+            s.raw_geti(self.later, n + 1);
+            let number = s.number(-1) as c_int;
+            s.pop(1);
             let base = s.top();
-            self.open(AS_VALUE, base, 0);
-            self.walk(base, 0);
-            n += 1;
+            self.open(AS_VALUE, base, number);
+            self.walk(base, number);
+            n += 2;
         }
     }
 
@@ -165,7 +170,7 @@ impl Encoder {
             } else {
                 // table
                 self.put(&[tag::END]);
-                let phase = self.with(|e, _| e.phases.pop()).unwrap_or(AS_VALUE);
+                let phase = self.with(|e, _| e.phases.vec().pop()).unwrap_or(AS_VALUE);
                 s.pop(1);
                 if s.top() < base {
                     return;
@@ -205,7 +210,7 @@ impl Encoder {
             Kind::Table => {
                 let address = s.pointer(-1);
                 let met = self.with(|e, _| {
-                    let met = e.memo.get(&address).copied();
+                    let met = e.memo.get(address);
                     e.shared |= met.is_some();
                     met
                 });
@@ -215,7 +220,7 @@ impl Encoder {
                         true
                     }
                     None if s.top() - base >= REACH => {
-                        self.put_off();
+                        self.put_off(number);
                         true
                     }
                     None => false,
@@ -226,28 +231,31 @@ impl Encoder {
                 self.put_word(tag, n);
                 true
             }
-            _ => self.refuse(base, number),
+            Kind::Userdata => match self.link.send_stream(s, self.level, -1) {
+                Ok((tag, word)) => {
+                    self.put_word(tag, word);
+                    true
+                }
+                Err(Refusal::Closed) => self.refuse(base, number, c": a closed file cannot cross"),
+                Err(Refusal::NoStream) => self.refuse(base, number, c": a userdata cannot cross"),
+            },
+            Kind::LightUserdata => self.refuse(base, number, c": a userdata cannot cross"),
+            Kind::Thread => self.refuse(base, number, c": a thread cannot cross"),
+            _ => self.refuse(base, number, c": a cdata cannot cross"),
         }
     }
 
     /// Numbers the table on top, by which it is known if it is met again.
     fn note(self) {
         let address = self.state.pointer(-1);
-        let noted = self.with(|e, _| {
-            let n = e.memo.len() as u32;
-            let room = e.memo.try_reserve(1).is_ok();
-            if room {
-                e.memo.insert(address, n);
-            }
-            room
-        });
+        let noted = self.with(|e, _| e.memo.insert(address).is_ok());
         if !noted {
             self.no_memory();
         }
     }
 
     /// Leaves the pairs of the table on top for [`Encoder::rest`].
-    fn put_off(self) {
+    fn put_off(self, number: c_int) {
         let s = self.state;
         self.note();
         self.put(&[tag::LATER]);
@@ -256,8 +264,11 @@ impl Encoder {
             s.new_table();
             s.replace(self.later);
         }
+        let n = s.raw_len(self.later) as i64;
         s.copy(-1);
-        s.raw_seti(self.later, s.raw_len(self.later) as i64 + 1);
+        s.raw_seti(self.later, n + 1);
+        s.push_integer(i64::from(if number < PUT_OFF { number + PUT_OFF } else { number }));
+        s.raw_seti(self.later, n + 2);
         // The receiver needs their numbers to find them again.
         self.with(|e, _| e.shared = true);
     }
@@ -271,19 +282,13 @@ impl Encoder {
 
     fn open(self, phase: u8, base: c_int, number: c_int) {
         let s = self.state;
-        let noted = self.with(|e, _| {
-            let room = e.phases.try_reserve(1).is_ok();
-            if room {
-                e.phases.push(phase);
-            }
-            room
-        });
+        let noted = self.with(|e, _| e.phases.append(&[phase]).is_ok());
         if !noted {
             self.no_memory();
         }
         if !s.has_room(8) {
             s.set_top(base);
-            self.push_name(number);
+            path::push_name(s, self.what, number % PUT_OFF);
             s.push_cstr(c": tables nested too deep");
             s.concat(2);
             s.error();
@@ -291,72 +296,28 @@ impl Encoder {
         s.push_nil();
     }
 
-    /// Pushes `argument 1`; one that was put off is not known to be of any.
-    fn push_name(self, number: c_int) {
+    /// Pushes `argument 1`, and the way from there to what is at hand.
+    fn push_path(self, base: c_int, number: c_int) {
         let s = self.state;
-        s.push_cstr(self.what);
-        if number > 0 {
-            s.push_cstr(c" ");
-            s.push_integer(i64::from(number));
-            s.concat(3);
-        } else {
-            s.push_cstr(c"s...");
+        // Of one that was put off, the way to itself is not known any more.
+        let put_off = number >= PUT_OFF;
+        path::push_name(s, self.what, if put_off { number - PUT_OFF } else { number });
+        if put_off {
+            s.push_cstr(c"...");
             s.concat(2);
         }
+        path::append_steps(s, base, self.level.phases(self.exchange));
     }
 
     /// Raises the error that names where the value on top sits: `argument 1.users[3]: a thread cannot cross`.
-    fn refuse(self, base: c_int, number: c_int) -> ! {
+    fn refuse(self, base: c_int, number: c_int, why: &'static CStr) -> ! {
         let s = self.state;
-        let kind = match s.kind(-1) {
-            Kind::Userdata | Kind::LightUserdata => c": a userdata cannot cross",
-            Kind::Thread => c": a thread cannot cross",
-            _ => c": a cdata cannot cross",
-        };
-        let end = s.top();
         s.check_stack(12, c"path");
-        self.push_name(number);
-        // Each table around the value is followed by the key that leads inwards.
-        let mut at = base;
-        let mut shown = 0;
-        while at + 1 < end && shown < 20 {
-            if s.kind(at) == Kind::Table {
-                push_step(s, at + 1);
-                s.concat(2);
-                shown += 1;
-            }
-            at += 2;
-        }
-        s.push_cstr(kind);
-        s.concat(2);
         s.push_where(1);
-        s.insert(-2);
-        s.concat(2);
+        self.push_path(base, number);
+        s.push_cstr(why);
+        s.concat(3);
         s.error()
-    }
-}
-
-/// Pushes the key at `index` as one step of a path.
-fn push_step(s: State, index: c_int) {
-    match s.bytes(index) {
-        Some(name) if !name.is_empty() && name.iter().all(|b| b.is_ascii_alphanumeric() || *b == b'_') => {
-            s.push_cstr(c".");
-            s.copy(index);
-            s.concat(2);
-        }
-        Some(_) => {
-            s.push_cstr(c"['");
-            s.copy(index);
-            s.push_cstr(c"']");
-            s.concat(3);
-        }
-        None if s.kind(index) == Kind::Number => {
-            s.push_cstr(c"[");
-            s.copy(index);
-            s.push_cstr(c"]");
-            s.concat(3);
-        }
-        None => s.push_cstr(c"[?]"),
     }
 }
 

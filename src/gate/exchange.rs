@@ -7,10 +7,9 @@
 //! An exchange is boxed, so its address holds while its desk grows; a desk is used by the one thread that runs its Lua state.
 #![allow(unsafe_code)]
 
-use std::collections::HashMap;
-use std::hash::{BuildHasherDefault, Hasher};
 use std::rc::Rc;
 
+use super::memo::Memo;
 use crate::engine::heap::Budget;
 
 /// Capacity that an idle buffer may keep.
@@ -20,12 +19,65 @@ const KEEP: usize = 4096;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct NoMemory;
 
+/// What a budget was charged for something that lies outside any heap.
+#[derive(Default)]
+pub struct Bill {
+    payer: Option<Rc<Budget>>,
+    charged: usize,
+}
+
+impl Bill {
+    /// Charges so much that `total` bytes are paid for.
+    pub fn raise_to(&mut self, total: usize) -> Result<(), NoMemory> {
+        let more = total.saturating_sub(self.charged);
+        if let Some(budget) = &self.payer {
+            if !budget.charge(more) {
+                return Err(NoMemory);
+            }
+        }
+        self.charged += more;
+        Ok(())
+    }
+
+    /// Gives back what goes beyond `total` bytes.
+    pub fn lower_to(&mut self, total: usize) {
+        let less = self.charged.saturating_sub(total);
+        if let Some(budget) = &self.payer {
+            budget.release(less);
+        }
+        self.charged -= less;
+    }
+
+    /// Makes `payer` pay for `total` bytes from now on.
+    pub fn pay_by(&mut self, payer: Option<Rc<Budget>>, total: usize) -> Result<(), NoMemory> {
+        self.refund();
+        self.payer = payer;
+        self.raise_to(total)
+    }
+
+    /// Gives everything back; nobody pays any more.
+    pub fn refund(&mut self) {
+        self.lower_to(0);
+        self.payer = None;
+    }
+
+    /// How many more bytes the payer could be charged for.
+    fn headroom(&self) -> usize {
+        self.payer.as_ref().map_or(usize::MAX, |budget| budget.headroom())
+    }
+}
+
+impl Drop for Bill {
+    fn drop(&mut self) {
+        self.refund();
+    }
+}
+
 /// Bytes that are charged to a budget.
 #[derive(Default)]
 pub struct Buffer {
     bytes: Vec<u8>,
-    payer: Option<Rc<Budget>>,
-    charged: usize,
+    bill: Bill,
 }
 
 impl Buffer {
@@ -61,10 +113,7 @@ impl Buffer {
 
     /// How many more bytes the payer could be charged for.
     pub fn allowance(&self) -> usize {
-        match &self.payer {
-            Some(budget) => budget.headroom().saturating_add(self.charged).saturating_sub(self.bytes.len()),
-            None => usize::MAX,
-        }
+        self.bill.headroom().saturating_add(self.bill.charged).saturating_sub(self.bytes.len())
     }
 
     /// Room for `n` more bytes, charged.
@@ -75,23 +124,12 @@ impl Buffer {
         }
         let grown = wanted.max(self.bytes.capacity().saturating_mul(2)).max(256);
         for size in [grown, wanted] {
-            if self.charge(size).is_ok() {
+            if self.bill.raise_to(size).is_ok() {
                 let more = size - self.bytes.len();
                 return self.bytes.try_reserve_exact(more).map_err(|_| NoMemory);
             }
         }
         Err(NoMemory)
-    }
-
-    fn charge(&mut self, capacity: usize) -> Result<(), NoMemory> {
-        let more = capacity.saturating_sub(self.charged);
-        if let Some(budget) = &self.payer {
-            if !budget.charge(more) {
-                return Err(NoMemory);
-            }
-        }
-        self.charged += more;
-        Ok(())
     }
 
     pub fn append(&mut self, s: &[u8]) -> Result<(), NoMemory> {
@@ -102,21 +140,12 @@ impl Buffer {
 
     /// Charges what the vector has grown to behind our back.
     pub fn settle(&mut self) -> Result<(), NoMemory> {
-        self.charge(self.bytes.capacity())
+        self.bill.raise_to(self.bytes.capacity())
     }
 
     /// Makes `payer` pay for what the buffer holds, from now on.
     fn pay_by(&mut self, payer: Option<Rc<Budget>>) -> Result<(), NoMemory> {
-        self.refund();
-        self.payer = payer;
-        self.charge(self.bytes.capacity())
-    }
-
-    fn refund(&mut self) {
-        if let Some(budget) = self.payer.take() {
-            budget.release(self.charged);
-        }
-        self.charged = 0;
+        self.bill.pay_by(payer, self.bytes.capacity())
     }
 
     /// Empties the buffer, and gives back what it was charged.
@@ -125,39 +154,9 @@ impl Buffer {
         if self.bytes.capacity() > KEEP {
             self.bytes = Vec::new();
         }
-        self.refund();
+        self.bill.refund();
     }
 }
-
-impl Drop for Buffer {
-    fn drop(&mut self) {
-        self.refund();
-    }
-}
-
-/// Multiplies: table addresses need no more.
-#[derive(Default)]
-pub struct AddressHasher(u64);
-
-impl Hasher for AddressHasher {
-    fn finish(&self) -> u64 {
-        self.0
-    }
-
-    fn write(&mut self, bytes: &[u8]) {
-        for &b in bytes {
-            self.0 = (self.0 ^ u64::from(b)).wrapping_mul(0x100_0000_01b3);
-        }
-    }
-
-    fn write_usize(&mut self, n: usize) {
-        let mixed = (n as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-        self.0 = mixed ^ (mixed >> 32);
-    }
-}
-
-/// Tables already in a parcel, by address.
-pub type Memo = HashMap<usize, u32, BuildHasherDefault<AddressHasher>>;
 
 /// One crossing under way: what is sent, and what comes back.
 #[derive(Default)]
@@ -165,31 +164,26 @@ pub struct Exchange {
     pub out: Buffer,
     pub back: Buffer,
     pub memo: Memo,
-    pub phases: Vec<u8>,
+    /// One byte for each table around the value that is written or read: see the walkers.
+    pub phases: Buffer,
     /// Whether a table has been met more than once.
     pub shared: bool,
 }
 
 impl Exchange {
-    /// Makes `payer` pay for both buffers.
+    /// Makes `payer` pay for everything in it.
     pub fn pay_by(&mut self, payer: Option<Rc<Budget>>) -> Result<(), NoMemory> {
         self.out.pay_by(payer.clone())?;
-        self.back.pay_by(payer)
+        self.back.pay_by(payer.clone())?;
+        self.phases.pay_by(payer.clone())?;
+        self.memo.pay_by(payer)
     }
 
     fn reset(&mut self) {
         self.out.reset();
         self.back.reset();
-        if self.memo.capacity() > 256 {
-            self.memo = Memo::default();
-        } else {
-            self.memo.clear();
-        }
-        if self.phases.capacity() > KEEP {
-            self.phases = Vec::new();
-        } else {
-            self.phases.clear();
-        }
+        self.phases.reset();
+        self.memo.reset();
     }
 }
 

@@ -16,9 +16,10 @@ use super::realm::{self, Realm};
 use super::request::{Reply, Request};
 use super::run::Run;
 use super::serve;
+use super::trace;
 use crate::engine::seat::{seat_of, Seat};
 use crate::engine::switch::{ask, leave, ours, run_on};
-use crate::engine::{Event, Message};
+use crate::engine::{luajit, Event, Message};
 use crate::lua::State;
 
 /// Where a Lua state is.
@@ -115,6 +116,12 @@ impl Level {
         self.guarded(|| f(unsafe { &mut *exchange }))
     }
 
+    /// What tells how the tables around a value hang on one another; good until the exchange is written to.
+    pub fn phases(self, exchange: *mut Exchange) -> &'static [u8] {
+        // SAFETY: as above; no code that writes to the exchange runs while a path is put together.
+        unsafe { (*exchange).phases.as_slice_static() }
+    }
+
     /// Reads one side of an exchange. The exchange must not be written to while the reader is used.
     pub fn reader(self, exchange: *mut Exchange, side: Side) -> Reader<'static> {
         // SAFETY: as above; what the reader borrows stays where it is until the exchange is given back.
@@ -123,6 +130,14 @@ impl Level {
 
     /// Bare: asks the level above, and waits for the answer. Calls that come from above meanwhile are served.
     pub fn cross(self, s: State, request: Request, exchange: *mut Exchange) -> Reply {
+        let reply = self.send(s, request, exchange);
+        // Meanwhile other threads of this state may have run, and what called for this may be left by an error next.
+        // SAFETY: bare code runs on the thread that it was called on.
+        unsafe { luajit::set_running(s.as_ptr(), s.as_ptr()) };
+        reply
+    }
+
+    fn send(self, s: State, request: Request, exchange: *mut Exchange) -> Reply {
         match self {
             Level::Host(realm) => realm::cross(realm, s, request, exchange),
             Level::Box(seat) => {
@@ -162,6 +177,7 @@ impl Level {
                 if super::decode::decode(s, self, exchange, Side::Back, self.link_for(request)) == 0 {
                     s.push_nil();
                 }
+                trace::arrived(s, self);
                 s.error()
             }
             Reply::Misuse(arg) => {
@@ -191,6 +207,13 @@ impl Level {
             core.exit.set(Some(code));
             // SAFETY: bare code, on the box's own stack.
             unsafe { leave(seat, Event::Exited) };
+        }
+    }
+
+    /// Notes that what is asked from now on is asked for a box below, with no code of this level in between.
+    pub fn set_passing(self, passing: bool) {
+        if let Some(run) = self.run() {
+            run.passing.set(passing);
         }
     }
 

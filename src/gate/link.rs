@@ -1,29 +1,24 @@
-//! Functions that cross: what one side has exported to the other, the proxies of what it has been given, and who lets go.
+//! What each side of a wall keeps of the other: what it has exported, the proxies of what it has been given, and who lets go.
 //!
-//! Each side of a wall keeps a table for the other: a box for its owner in its registry, an owner for each box as the user value
-//! of the box's handle (so that cycles through both sides are collected). A proxy is a C closure over a small userdata and, in an
-//! owner, the handle; a weak table finds it again, so a function that is sent twice arrives as the same one, and one that is sent home becomes the
-//! original. Exports are counted, since one may be sent again while the other side is already letting go of it.
-//!
-//! # Safety
-//! Userdata with the proxy metatable, which no script can reach, hold a [`Proxy`].
-#![allow(unsafe_code)]
+//! Each side keeps a table for the other: a box for its owner in its registry, an owner for each box as the user value
+//! of the box's handle (so that cycles through both sides are collected). Functions and streams are exported under numbers, and
+//! counted, since one may be sent again while the other side is already letting go of it. The proxies are in [`super::proxy`] and
+//! [`super::streams`].
 
-use std::mem;
 use std::os::raw::{c_int, c_void};
 
-use super::encode::{Encoder, Side};
 use super::level::Level;
-use super::parcel::tag;
-use super::request::{Entry, Id, Request};
-use crate::lua::{function, Kind, State};
+use super::proxy;
+use super::realm;
+use super::request::Id;
+use crate::lua::{Kind, State};
 
 /// Fields of a link's table.
 pub mod field {
-    /// number -> function, what this side has exported.
+    /// number -> function or stream, what this side has exported.
     pub const BY_NUMBER: i64 = 1;
-    /// function -> number.
-    pub const BY_FUNCTION: i64 = 2;
+    /// function or stream -> number.
+    pub const BY_VALUE: i64 = 2;
     /// number -> how often it was sent.
     pub const SENT: i64 = 3;
     /// number -> proxy (weak), what this side has been given.
@@ -34,6 +29,8 @@ pub mod field {
     pub const STREAMS: i64 = 6;
     /// The environment: a table or a function.
     pub const ENVIRONMENT: i64 = 9;
+    /// handle -> proxy: what stands for the box's streams among the host's handles (weak keys).
+    pub const HANDLES: i64 = 11;
 }
 
 /// Keys of the registry: addresses of things that are told apart.
@@ -47,7 +44,7 @@ fn boxes_key() -> *const c_void {
     &KEYS[1] as *const u8 as *const c_void
 }
 
-fn proxy_key() -> *const c_void {
+pub fn proxy_key() -> *const c_void {
     &KEYS[2] as *const u8 as *const c_void
 }
 
@@ -60,25 +57,19 @@ pub enum Link {
     Below(Id),
 }
 
-/// What a proxy's userdata holds.
-struct Proxy {
-    link: u64,
-    number: u64,
-    /// How many sendings it stands for.
-    count: u64,
-}
-
 /// Pushes an empty link table.
 pub fn push_new_table(s: State) {
-    s.new_table_sized(9, 0);
-    for index in [field::BY_NUMBER, field::BY_FUNCTION, field::SENT, field::PROXIES] {
+    s.new_table_sized(11, 0);
+    for index in [field::BY_NUMBER, field::BY_VALUE, field::SENT] {
         s.new_table();
-        if index == field::PROXIES {
-            s.new_table();
-            s.push_cstr(c"v");
-            s.raw_set_field(-2, c"__mode");
-            s.set_metatable(-2);
-        }
+        s.raw_seti(-2, index);
+    }
+    for (index, mode) in [(field::PROXIES, c"v"), (field::HANDLES, c"k")] {
+        s.new_table();
+        s.new_table();
+        s.push_cstr(mode);
+        s.raw_set_field(-2, c"__mode");
+        s.set_metatable(-2);
         s.raw_seti(-2, index);
     }
 }
@@ -91,12 +82,7 @@ pub fn open(s: State, in_box: bool) {
     s.raw_set_field(-2, c"__mode");
     s.set_metatable(-2);
     s.registry_set(boxes_key());
-    s.new_table();
-    s.push_function(function(collect));
-    s.raw_set_field(-2, c"__gc");
-    s.push_bool(false);
-    s.raw_set_field(-2, c"__metatable");
-    s.registry_set(proxy_key());
+    proxy::open(s);
     if in_box {
         push_new_table(s);
         s.registry_set(owner_key());
@@ -114,10 +100,17 @@ pub fn remember_box(s: State, id: Id, index: c_int) {
 }
 
 impl Link {
-    fn number(self) -> u64 {
+    pub fn number(self) -> u64 {
         match self {
             Link::Owner => 0,
             Link::Below(id) => id.0,
+        }
+    }
+
+    pub fn numbered(number: u64) -> Link {
+        match number {
+            0 => Link::Owner,
+            id => Link::Below(Id(id)),
         }
     }
 
@@ -143,7 +136,7 @@ impl Link {
     }
 
     /// Pushes the handle of the box, or nil for the owner: what a proxy keeps alive.
-    fn push_handle(self, s: State) {
+    pub fn push_handle(self, s: State) {
         match self {
             Link::Owner => s.push_nil(),
             Link::Below(id) => {
@@ -155,7 +148,7 @@ impl Link {
         }
     }
 
-    fn push_part(self, s: State, part: i64) {
+    pub fn push_part(self, s: State, part: i64) {
         if !self.push_table(s) {
             s.raise(c"sandbox is closed");
         }
@@ -167,21 +160,15 @@ impl Link {
         }
     }
 
-    /// How the function at `index` is sent: exported, or home.
-    pub fn send_function(self, s: State, index: c_int) -> (u8, u64) {
+    /// Gives the value at `index` a number, if it has none, and counts this sending.
+    pub fn export(self, s: State, index: c_int) -> u64 {
         let index = s.absolute(index);
-        s.check_stack(8, c"functions");
-        if let Some(proxy) = proxy_at(s, index) {
-            if proxy.link == self.number() {
-                return (tag::HOME, proxy.number);
-            }
-        }
-        self.push_part(s, field::BY_FUNCTION);
+        self.push_part(s, field::BY_VALUE);
         s.copy(index);
         s.raw_get(-2);
         let known = s.number(-1) as u64;
         s.pop(1);
-        let number = if known != 0 { known } else { self.export(s, index) };
+        let number = if known != 0 { known } else { self.add(s, index) };
         s.pop(1);
         self.push_part(s, field::SENT);
         s.raw_geti(-1, number as i64);
@@ -190,11 +177,11 @@ impl Link {
         s.push_number(sent);
         s.raw_seti(-2, number as i64);
         s.pop(1);
-        (tag::EXPORT, number)
+        number
     }
 
-    /// Gives the function at `index` a number. The table of functions is on top of the stack.
-    fn export(self, s: State, index: c_int) -> u64 {
+    /// Gives the value at `index` a number. The table of values is on top of the stack.
+    fn add(self, s: State, index: c_int) -> u64 {
         if !self.push_table(s) {
             s.raise(c"sandbox is closed");
         }
@@ -214,7 +201,7 @@ impl Link {
         number
     }
 
-    /// Pushes the function that this side has exported under `number`.
+    /// Pushes what this side has exported under `number`.
     pub fn push_export(self, s: State, number: u64) -> bool {
         self.push_part(s, field::BY_NUMBER);
         s.raw_geti(-1, number as i64);
@@ -226,39 +213,8 @@ impl Link {
         true
     }
 
-    /// Pushes an own function that has come home.
-    pub fn receive_home(self, s: State, number: u64) {
-        if !self.push_export(s, number) {
-            s.raise(c"the function is gone");
-        }
-    }
-
-    /// Pushes the proxy of a function that the other side has exported.
-    pub fn receive_export(self, s: State, number: u64) {
-        s.check_stack(8, c"functions");
-        self.push_part(s, field::PROXIES);
-        s.raw_geti(-1, number as i64);
-        if let Some(proxy) = proxy_at(s, -1) {
-            proxy.count += 1;
-            s.remove(-2);
-            return;
-        }
-        s.pop(1);
-        let place = s.new_userdata(mem::size_of::<Proxy>()) as *mut Proxy;
-        // SAFETY: fresh memory of that size, aligned as Lua aligns userdata; no metatable looks at it before.
-        unsafe { place.write(Proxy { link: self.number(), number, count: 1 }) };
-        s.registry_get(proxy_key());
-        s.set_metatable(-2);
-        // The handle goes with it: a box lives as long as one of its functions is in use.
-        self.push_handle(s);
-        s.push_closure(function(call), 2);
-        s.copy(-1);
-        s.raw_seti(-3, number as i64);
-        s.remove(-2);
-    }
-
-    /// Forgets `count` sendings of an own function that the other side no longer has.
-    pub fn release(self, s: State, number: u64, count: u64) {
+    /// Forgets `count` sendings of what the other side no longer has.
+    pub fn release(self, s: State, level: Level, number: u64, count: u64) {
         if !self.push_table(s) {
             return;
         }
@@ -276,7 +232,16 @@ impl Link {
         s.push_nil();
         s.raw_seti(-2, number as i64);
         s.pop(1);
-        self.push_part(s, field::BY_FUNCTION);
+        if let Link::Below(id) = self {
+            level.guarded(|| {
+                realm::with(level, |realm| {
+                    if let Some(core) = realm.find(id) {
+                        core.ledger.forget_file(number);
+                    }
+                });
+            });
+        }
+        self.push_part(s, field::BY_VALUE);
         self.push_part(s, field::BY_NUMBER);
         s.raw_geti(-1, number as i64);
         if !s.is_nil(-1) {
@@ -289,69 +254,4 @@ impl Link {
         }
         s.pop(2);
     }
-}
-
-/// The proxy behind the function at `index`, if it is one.
-fn proxy_at(s: State, index: c_int) -> Option<&'static mut Proxy> {
-    if s.c_function(index).is_none_or(|f| !std::ptr::fn_addr_eq(f, function(call))) {
-        return None;
-    }
-    if !s.push_upvalue_of(index, 1) {
-        return None;
-    }
-    let place = s.userdata(-1) as *mut Proxy;
-    s.pop(1);
-    // SAFETY: closures of `call` are made by `receive_export` alone; the closure on the stack keeps the userdata alive.
-    unsafe { place.as_mut() }
-}
-
-/// A proxy is called: the arguments go over, the results come back.
-fn call(s: State) -> c_int {
-    let place = s.userdata(State::upvalue(1)) as *const Proxy;
-    // SAFETY: as in `proxy_at`.
-    let Some((link, number)) = (unsafe { place.as_ref() }).map(|p| (p.link, p.number)) else { return 0 };
-    let level = Level::of(s);
-    match link {
-        0 => crossing(s, level, Link::Owner, Request::Call { function: number }, 1),
-        id => super::realm::crossing(
-            s,
-            level,
-            Link::Below(Id(id)),
-            Request::Run { id: Id(id), entry: Entry::Function(number) },
-            1,
-        ),
-    }
-}
-
-/// Sends all arguments from `first` on with `request`, and pushes what comes back: how many values.
-pub fn crossing(s: State, level: Level, link: Link, request: Request, first: c_int) -> c_int {
-    let height = level.height();
-    let exchange = level.take(s);
-    let n = (s.top() - first + 1).max(0);
-    // Code goes over as the code and its name, then the arguments: the first of these is argument 1 of the chunk.
-    let number = if matches!(request, Request::Run { entry: Entry::Code, .. }) { -1 } else { 1 };
-    Encoder::new(s, level, exchange, Side::Out, link).encode(first, n, number);
-    // What stands before the arguments stays: the handle of the box, which may have no other reference.
-    s.set_top(first - 1);
-    level.ask(s, request, exchange);
-    let results = super::decode::decode(s, level, exchange, Side::Back, link);
-    level.lower(height);
-    results
-}
-
-/// `__gc` of a proxy's userdata: the other side is told at the next opportunity.
-fn collect(s: State) -> c_int {
-    let place = s.userdata(1) as *const Proxy;
-    // SAFETY: the metatable is reachable by our code alone.
-    let Some(proxy) = (unsafe { place.as_ref() }) else { return 0 };
-    let (link, number, count) = (proxy.link, proxy.number, proxy.count);
-    match Level::of(s) {
-        level @ Level::Box(_) if link == 0 => level.guarded(|| {
-            if let Some(core) = level.core() {
-                core.release_to_owner(number, count);
-            }
-        }),
-        level => level.guarded(|| super::realm::release_to_box(level, Id(link), number, count)),
-    }
-    0
 }

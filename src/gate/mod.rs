@@ -3,16 +3,20 @@
 //! | module | is |
 //! |---|---|
 //! | [`request`] | all that a level can ask of the one above it, and the answers |
-//! | [`parcel`], [`encode`], [`decode`] | values as bytes |
-//! | [`exchange`] | the buffers of one crossing, and the desk that lends them |
-//! | [`link`] | functions that cross: exports, proxies, releases |
+//! | [`parcel`], [`encode`], [`decode`], [`path`] | values as bytes; where one sits that can't be |
+//! | [`exchange`], [`memo`] | the buffers of one crossing, and the desk that lends them |
+//! | [`link`], [`proxy`] | functions that cross: exports, proxies, releases |
+//! | [`streams`] | file handles that cross |
+//! | [`ledger`] | what of that lies outside both heaps |
 //! | [`level`] | which side of which wall a Lua state is on |
 //! | [`limits`] | the table of limits, and reading what is asked for |
 //! | [`allowance`] | the limits of a box in force, what was spent of each |
 //! | [`core`] | what is known of a box outside its heap |
 //! | [`counting`] | instructions: counted while they are limited |
 //! | [`realm`] | all boxes of one host state |
+//! | [`image`] | what most boxes are copies of when they are new |
 //! | [`run`] | one call into a box, as its own stack sees it |
+//! | [`autopsy`], [`trace`] | what is told of a box that was stopped, and of an error that went through several sides |
 //! | [`driver`] | the flat loop that runs boxes and answers what they ask |
 
 pub mod allowance;
@@ -25,14 +29,21 @@ pub mod driver;
 pub mod encode;
 pub mod exchange;
 pub mod files;
+pub mod image;
+pub mod ledger;
 pub mod level;
 pub mod limits;
 pub mod link;
+mod memo;
 pub mod meter;
 pub mod options;
 pub mod parcel;
+mod path;
+pub mod proxy;
 pub mod random;
 pub mod realm;
 pub mod request;
 pub mod run;
 pub mod serve;
+pub mod streams;
+pub mod trace;

@@ -19,10 +19,14 @@ pub mod tag {
     pub const AGAIN: u8 = 8;
     /// A function that the sender has exported under this number.
     pub const EXPORT: u8 = 9;
-    /// A function that the receiver once exported under this number, coming home.
+    /// A function or stream that the receiver once exported under this number, coming home.
     pub const HOME: u8 = 10;
     /// A table whose pairs come after the values.
     pub const LATER: u8 = 11;
+    /// A stream that the sender has exported, and what can be done with it: see [`super::super::streams`].
+    pub const STREAM: u8 = 12;
+    /// One of the sender's three standard streams, as the receiver has assigned it.
+    pub const STANDARD: u8 = 13;
 }
 
 pub const HEADER: usize = 8;
@@ -169,6 +173,8 @@ pub enum Item<'a> {
     Again(u32),
     Export(u64),
     Home(u64),
+    Stream(u64),
+    Standard(u64),
 }
 
 impl<'a> Reader<'a> {
@@ -206,6 +212,8 @@ impl<'a> Reader<'a> {
             tag::AGAIN => Item::Again(u32::try_from(self.word()?).ok()?),
             tag::EXPORT => Item::Export(self.word()?),
             tag::HOME => Item::Home(self.word()?),
+            tag::STREAM => Item::Stream(self.word()?),
+            tag::STANDARD => Item::Standard(self.word()?),
             _ => return None,
         })
     }

@@ -15,8 +15,8 @@ use super::core::{Core, Status};
 use super::driver;
 use super::exchange::{Desk, Exchange};
 use super::level::Level;
-use super::link::Link;
 use super::request::{Id, Reply, Request};
+use super::trace::Trace;
 use crate::engine::{clock, luajit};
 use crate::lua::{function, State};
 
@@ -28,6 +28,8 @@ pub struct Realm {
     made: Cell<u64>,
     /// Calls of the driver inside one another, through the host's own stack.
     pub nesting: Cell<usize>,
+    /// The error that went across a wall last.
+    pub trace: RefCell<Trace>,
     open: Cell<bool>,
     /// How many boxes there may be before the next one has the handles of forgotten ones collected.
     crowd: Cell<usize>,
@@ -60,6 +62,7 @@ pub fn open(s: State) {
         free: RefCell::default(),
         made: Cell::new(0),
         nesting: Cell::new(0),
+        trace: RefCell::default(),
         open: Cell::new(true),
         crowd: Cell::new(CROWD),
     };
@@ -107,6 +110,7 @@ impl Realm {
         self.free.borrow_mut().clear();
         self.free.borrow_mut().shrink_to_fit();
         *self.desk.borrow_mut() = Desk::new(None);
+        *self.trace.borrow_mut() = Trace::default();
     }
 
     pub fn is_open(&self) -> bool {
@@ -163,10 +167,7 @@ impl Realm {
         if let Some(parent) = &core.parent {
             parent.children.borrow_mut().retain(|&child| child != id);
         }
-        let children = mem::take(&mut *core.children.borrow_mut());
-        for child in children {
-            self.close(child);
-        }
+        self.close_below(&core);
         core.status.set(Status::Closed);
         if let Some(place) = self.cores.borrow_mut().get_mut(index) {
             *place = None;
@@ -176,6 +177,14 @@ impl Realm {
             dispose(&core);
         } else {
             clock::note_closing();
+        }
+    }
+
+    /// Closes all boxes below this one.
+    pub fn close_below(&self, core: &Core) {
+        let children = mem::take(&mut *core.children.borrow_mut());
+        for child in children {
+            self.close(child);
         }
     }
 
@@ -236,27 +245,6 @@ pub fn collect_forgotten(s: State, level: Level) {
     level.guarded(|| with(level, |realm| realm.crowd.set(crowd)));
 }
 
-/// Bare: lets go of functions that a box no longer has.
-pub fn settle_releases(s: State, level: Level, id: Id) {
-    loop {
-        let next =
-            level.guarded(|| with(level, |realm| realm.find(id).and_then(|core| core.next_release_up())));
-        match next.flatten() {
-            Some((number, count)) => Link::Below(id).release(s, number, count),
-            None => return,
-        }
-    }
-}
-
-/// Notes that this level no longer has a function of the box `id`.
-pub fn release_to_box(level: Level, id: Id, number: u64, count: u64) {
-    with(level, |realm| {
-        if let Some(core) = realm.find(id) {
-            core.release_to_box(number, count);
-        }
-    });
-}
-
 /// The realm that a level belongs to.
 pub fn with<R>(level: Level, f: impl FnOnce(&Realm) -> R) -> Option<R> {
     let realm: *const Realm = match level {
@@ -265,16 +253,4 @@ pub fn with<R>(level: Level, f: impl FnOnce(&Realm) -> R) -> Option<R> {
     };
     // SAFETY: a realm outlives every call of its state and of its boxes.
     unsafe { realm.as_ref() }.map(f)
-}
-
-/// Bare: a call from this level into the box `link`: see [`super::link::crossing`].
-pub fn crossing(s: State, level: Level, link: Link, request: Request, first: c_int) -> c_int {
-    if let Link::Below(id) = link {
-        let known = level.guarded(|| with(level, |realm| realm.find(id).is_some())).unwrap_or(false);
-        if !known {
-            s.raise(c"sandbox is closed");
-        }
-        settle_releases(s, level, id);
-    }
-    super::link::crossing(s, level, link, request, first)
 }

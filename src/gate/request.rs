@@ -37,6 +37,8 @@ pub enum Format {
     Number,
     /// So many bytes; 0 asks whether the end has been reached.
     Count(usize),
+    /// Whatever comes next, at least one byte: what a reader of a stream asks for.
+    Piece,
 }
 
 /// What to do with a stream.
@@ -60,6 +62,8 @@ pub enum StreamOp {
 pub enum Entry {
     /// Make the state and open the libraries.
     Open,
+    /// Test the state that was made of an image.
+    Check,
     /// Compile and run: parcel of code, chunk name, arguments.
     Code,
     /// Compile: parcel of code, chunk name.
@@ -70,10 +74,19 @@ pub enum Entry {
     Set,
     /// Call the function that the box has exported under this number.
     Function(u64),
+    /// Do this with the stream that the box has exported under that number: parcel of the bytes to write, if any.
+    Stream { number: u64, op: StreamOp },
     /// Make the library available inside.
     OpenLibrary,
     /// After a stop: read the traceback of the thread left behind and see that the heap can go on.
     Autopsy,
+}
+
+impl Entry {
+    /// No call of the host's, and runs none of the box's code.
+    pub fn is_opening(self) -> bool {
+        matches!(self, Entry::Open | Entry::Check)
+    }
 }
 
 /// What a level asks.
@@ -117,6 +130,11 @@ pub enum Request {
     // of the owner
     Stream {
         stream: Stream,
+        op: StreamOp,
+    },
+    /// The same, with a stream that the owner has exported under that number.
+    Given {
+        number: u64,
         op: StreamOp,
     },
     /// Parcel of the name.

@@ -50,6 +50,10 @@ pub struct Run {
     /// What is to be served for a box below, and how that came out.
     pub call: Cell<Call>,
     pub served: Cell<Reply>,
+    /// Whether a traceback has been kept of what ended the call.
+    pub traced: Cell<bool>,
+    /// Whether all that is asked now is asked for a box below, with no code of this box in between.
+    pub passing: Cell<bool>,
     /// For [`Entry::Autopsy`]: the thread that was left.
     pub left: Cell<*mut lua_State>,
 }
@@ -70,6 +74,8 @@ impl Run {
             reply: Cell::new(Reply::NoMemory),
             call: Cell::new(nothing),
             served: Cell::new(Reply::NoMemory),
+            traced: Cell::new(false),
+            passing: Cell::new(false),
             left: Cell::new(std::ptr::null_mut()),
         }
     }
@@ -118,6 +124,7 @@ pub unsafe fn body(seat: &'static Seat, argument: *mut c_void) {
     seat.zone.zone.store(ZONE_VM, Relaxed);
     let outcome = match run.entry {
         Entry::Open => open(seat, run),
+        Entry::Check => check(seat, run),
         _ => call(seat, run),
     };
     seat.zone.zone.store(ZONE_HOST, Relaxed);
@@ -156,7 +163,7 @@ fn open_entry(s: State) -> c_int {
     super::link::open(s, true);
     let functions = [
         (MAKE_THREAD, function(make_thread)),
-        (HANDLER, function(handler)),
+        (HANDLER, function(super::trace::handler)),
         (ENTRY, function(entry)),
         (SEND_ERROR, function(send_error)),
         (COLLECT, function(collect)),
@@ -167,6 +174,36 @@ fn open_entry(s: State) -> c_int {
     }
     s.new_table();
     s.registry_set(key(THREADS));
+    // The thread for the first call, so that an image has it.
+    s.registry_get(key(THREADS));
+    s.new_thread();
+    s.raw_seti(-2, 1);
+    s.set_top(0);
+    if let Some(core) = Level::of(s).core() {
+        core.threads.set(1);
+    }
+    // An image of this should hold no garbage.
+    s.collect();
+    0
+}
+
+/// Tests a state that was made of an image.
+fn check(seat: &'static Seat, run: &Run) -> Reply {
+    // SAFETY: the state is live, and this is its stack.
+    let main = unsafe { State::new(run.core.main.get()) };
+    seat.current.store(main.as_ptr(), Relaxed);
+    seat.base.set(main.as_ptr());
+    let well = main.protected(function(check_entry), std::ptr::null_mut());
+    main.set_top(0);
+    if well {
+        Reply::Values
+    } else {
+        Reply::Error
+    }
+}
+
+fn check_entry(s: State) -> c_int {
+    super::image::test(s);
     0
 }
 
@@ -217,6 +254,7 @@ fn call(seat: &'static Seat, run: &Run) -> Reply {
     let reply = if ok {
         Reply::Values
     } else {
+        super::autopsy::keep_message(thread, level);
         // handler, the error object
         thread.registry_get(key(SEND_ERROR));
         thread.insert(-2);
@@ -298,11 +336,12 @@ fn failure(s: State, level: Level, run: &Run) -> Reply {
 /// What a call's thread runs under the handler.
 fn entry(s: State) -> c_int {
     let level = Level::of(s);
-    let (Some(run), Some(core)) = (level.run(), level.core()) else { return 0 };
-    while let Some((number, count)) = level.guarded(|| core.next_release_down()) {
-        Link::Owner.release(s, number, count);
-    }
+    let Some(run) = level.run() else { return 0 };
+    Link::Owner.settle_releases(s, level);
     s.set_top(0);
+    if level.guarded(|| run.core.unseeded.replace(false)) {
+        guest::math::seed_copy(s);
+    }
     make_room(s, level, run);
     let n = decode(s, level, run.exchange, Side::Out, Link::Owner);
     // What was sent lies in the box's heap now: it need not be paid for twice.
@@ -351,6 +390,13 @@ fn entry(s: State) -> c_int {
             s.call(n, State::ALL);
             s.top()
         }
+        Entry::Stream { number, op } => {
+            if !Link::Owner.push_export(s, number) {
+                s.raise(c"the stream is gone");
+            }
+            s.insert(1);
+            guest::operate::perform(s, 1, op)
+        }
         Entry::OpenLibrary => {
             crate::host::open_in_box(s);
             s.set_top(0);
@@ -361,9 +407,13 @@ fn entry(s: State) -> c_int {
             s.set_top(0);
             0
         }
-        Entry::Open => 0,
+        Entry::Open | Entry::Check => 0,
     };
-    Encoder::new(s, level, run.exchange, Side::Back, Link::Owner).named(c"result").encode(1, results, 1);
+    Encoder::new(s, level, run.exchange, Side::Back, Link::Owner).named(c"result").encode(
+        s.top() - results + 1,
+        results,
+        1,
+    );
     0
 }
 
@@ -371,7 +421,7 @@ fn entry(s: State) -> c_int {
 /// collect (Lua 5.1 and LuaJIT never collect because memory runs out): then it does so first.
 fn make_room(s: State, level: Level, run: &Run) {
     let core = &run.core;
-    let pays = || level.guarded(|| core.parent.is_some() || answer::charge_exchange(run.exchange, core));
+    let pays = || level.guarded(|| answer::charge_exchange(run.exchange, core));
     let (used, room) = (core.budget.used(), core.budget.headroom());
     let grown = used.saturating_sub(core.collected.get());
     let filling = compat::V51 && room < used / 4 && grown > room;
@@ -406,7 +456,7 @@ fn compile(s: State) {
 fn send_error(s: State) -> c_int {
     let level = Level::of(s);
     if let Some(run) = level.run() {
-        Encoder::new(s, level, run.exchange, Side::Back, Link::Owner).named(c"error value").encode(1, 1, 1);
+        Encoder::new(s, level, run.exchange, Side::Back, Link::Owner).named(c"error value").encode(1, 1, 0);
     }
     0
 }
@@ -414,23 +464,4 @@ fn send_error(s: State) -> c_int {
 fn collect(s: State) -> c_int {
     s.collect();
     0
-}
-
-/// Message handler of every call: keeps the traceback, and passes the error object on as it is.
-fn handler(s: State) -> c_int {
-    let level = Level::of(s);
-    s.set_top(1);
-    match s.bytes(1) {
-        Some(_) => s.copy(1),
-        None => {
-            s.push_cstr(c"(error object is a ");
-            s.push_type_name(1);
-            s.push_cstr(c" value)");
-            s.concat(3);
-        }
-    }
-    s.append_traceback(s, 1);
-    super::autopsy::keep_traceback(s, level);
-    s.set_top(1);
-    1
 }

@@ -3,13 +3,17 @@
 use std::cell::Cell;
 use std::os::raw::{c_int, c_void};
 
+use super::answer;
 use super::decode::decode;
 use super::encode::{Encoder, Side};
 use super::exchange::Exchange;
 use super::level::Level;
 use super::link::{field, Link};
 use super::parcel::Writer;
+use super::realm;
 use super::request::{Id, Reply, Stream, StreamOp};
+use super::streams::is_output;
+use super::trace;
 use crate::guest;
 use crate::lua::{function, Kind, State};
 
@@ -26,6 +30,7 @@ pub enum What {
     Function(u64),
     Getenv,
     Stream(Stream, StreamOp),
+    Given(u64, StreamOp),
 }
 
 struct Frame {
@@ -45,17 +50,19 @@ pub fn serve(s: State, level: Level, call: Call) -> Reply {
         });
         frame.reply.set(if written { Reply::Error } else { Reply::NoMemory });
     }
+    level.set_passing(false);
     s.set_top(top);
     frame.reply.get()
 }
 
-fn perform(s: State) -> c_int {
+/// The C function under which a level serves; where its part of a traceback ends.
+pub fn perform(s: State) -> c_int {
     // SAFETY: `serve` passes its frame, which outlives the protected call.
     #[allow(unsafe_code)]
     let frame = unsafe { &*(s.userdata(1) as *const Frame) };
     let Frame { call, level, .. } = *frame;
     let link = Link::Below(call.id);
-    super::realm::settle_releases(s, level, call.id);
+    link.settle_releases(s, level);
     let reply = match call.what {
         What::Function(number) => perform_function(s, level, call, link, number),
         What::Getenv => perform_getenv(s, level, call, link),
@@ -64,11 +71,33 @@ fn perform(s: State) -> c_int {
                 s.raise(c"sandbox is closed");
             }
             s.raw_geti(-1, field::STREAMS + stream.index() as i64);
-            guest::io::operate(s, level, op, call.exchange)
+            // It has been counted as the output of the box that writes and of all above it.
+            let op = if op == StreamOp::Write { StreamOp::Forward } else { op };
+            guest::operate::operate(s, level, op, call.exchange)
+        }
+        What::Given(number, op) => {
+            if !link.push_export(s, number) {
+                s.raise(c"the stream is gone");
+            }
+            let op = match op {
+                StreamOp::Write if is_output(s, link) => count_output(level, call),
+                op => op,
+            };
+            guest::operate::operate(s, level, op, call.exchange)
         }
     };
     frame.reply.set(reply);
     0
+}
+
+/// What a box writes to its own stdout or stderr is its output, whichever way it came by the stream.
+fn count_output(level: Level, call: Call) -> StreamOp {
+    level.guarded(|| {
+        if let Some(core) = realm::with(level, |realm| realm.find(call.id)).flatten() {
+            answer::limit_output(&core, call.exchange, "");
+        }
+    });
+    StreamOp::Forward
 }
 
 fn perform_function(s: State, level: Level, call: Call, link: Link, number: u64) -> Reply {
@@ -81,13 +110,15 @@ fn perform_function(s: State, level: Level, call: Call, link: Link, number: u64)
 
 /// Calls what lies below `n` arguments at index 2, and sends what comes of it.
 fn finish(s: State, level: Level, call: Call, link: Link, n: c_int) -> Reply {
-    let ok = s.pcall(n, State::ALL, 0);
+    s.push_function(function(trace::serving_handler));
+    s.insert(2);
+    let ok = s.pcall(n, State::ALL, 2);
     let encoder = Encoder::new(s, level, call.exchange, Side::Back, link);
     if ok {
-        encoder.named(c"result").encode(2, s.top() - 1, 1);
+        encoder.named(c"result").encode(3, s.top() - 2, 1);
         Reply::Values
     } else {
-        encoder.named(c"error value").encode(-1, 1, 1);
+        encoder.named(c"error value").encode(-1, 1, 0);
         Reply::Error
     }
 }

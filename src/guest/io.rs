@@ -4,12 +4,7 @@ use std::ffi::c_void;
 use std::os::raw::c_int;
 
 use super::stream;
-use crate::gate::encode::{Encoder, Side};
-use crate::gate::exchange::Exchange;
-use crate::gate::level::Level;
-use crate::gate::link::Link;
-use crate::gate::parcel::Item;
-use crate::gate::request::{Format, Reply, Stream, StreamOp};
+use crate::gate::request::{Format, Stream, StreamOp};
 use crate::lua::{compat, function, Entry, Kind, State};
 
 static KEYS: [u8; 3] = [1, 2, 3];
@@ -73,34 +68,6 @@ pub fn read_standard(s: State, format: Format) {
 /// Whether the stream at `index` is open; `None` where it is no stream.
 pub fn is_open(s: State, index: c_int) -> Option<bool> {
     stream::at(s, index).map(|handle| handle.is_open(s))
-}
-
-/// Bare: does for a box below what it asks of the stream on top of the stack.
-pub fn operate(s: State, level: Level, op: StreamOp, exchange: *mut Exchange) -> Reply {
-    let index = s.top();
-    let n = if is_open(s, index) != Some(true) {
-        stream::push_failure(s, stream::BAD_FILE)
-    } else {
-        match op {
-            StreamOp::Read(format) => stream::read(s, index, format),
-            StreamOp::Flush => stream::flush(s, index),
-            StreamOp::Seek { whence, offset } => stream::seek(s, index, whence, offset),
-            StreamOp::Write | StreamOp::Forward => {
-                if let Some(Item::String(bytes)) = level.reader(exchange, Side::Out).item() {
-                    s.push_bytes(bytes);
-                    stream::write(s, index, StreamOp::Forward)
-                } else {
-                    stream::push_failure(s, stream::BAD_FILE)
-                }
-            }
-        }
-    };
-    // A number is sent as it was read: the box below converts it anew.
-    if n == 1 && op == StreamOp::Read(Format::Number) && s.kind(-1) == Kind::Number {
-        s.to_text(-1);
-    }
-    Encoder::new(s, level, exchange, Side::Back, Link::Owner).named(c"result").encode(-n, n, 1);
-    Reply::Values
 }
 
 /// `sandbox.newstream([reader [, writer [, cleaner]]])` inside a box

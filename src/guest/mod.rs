@@ -5,7 +5,8 @@
 //! | [`base`] | `print`, `tostring`, `load` and its kin |
 //! | [`coroutine`] | `resume`, `wrap`, `running`, `close`: they note which Lua thread runs |
 //! | [`debug`] | `traceback`, and nothing else |
-//! | [`io`], [`stream`], [`number`] | the three streams and those made inside |
+//! | [`io`], [`stream`], [`made`], [`number`] | the three streams, those given and those made inside |
+//! | [`operate`] | (what boxes below and the owner do with its streams) |
 //! | [`math`] | random numbers |
 //! | [`os`], [`date`] | clocks, dates, the environment, `exit` |
 //! | [`package`] | `require` |
@@ -18,8 +19,10 @@ pub mod coroutine;
 pub mod date;
 pub mod debug;
 pub mod io;
+mod made;
 pub mod math;
 pub mod number;
+pub mod operate;
 pub mod os;
 pub mod package;
 pub mod stream;

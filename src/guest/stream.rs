@@ -1,5 +1,5 @@
-//! The file handles of a box: its three standard streams, which lie behind the gate, and those that it makes over functions of its
-//! own. A handle that the box closes is closed for the box alone.
+//! The file handles of a box: its three standard streams, which lie behind the gate, those that it was given by another side, and those
+//! that it makes over functions of its own. A handle that the box closes is closed for the box alone.
 //!
 //! # Safety
 //! A handle's userdata holds a [`Handle`]; it is recognised by its metatable, which no script can set.
@@ -8,12 +8,12 @@
 use std::mem;
 use std::os::raw::{c_int, c_void};
 
-use crate::gate::decode::decode;
-use crate::gate::encode::{Encoder, Side};
-use crate::gate::exchange::Exchange;
+use super::made;
 use crate::gate::level::Level;
 use crate::gate::link::Link;
+use crate::gate::proxy::crossing;
 use crate::gate::request::{Format, Request, Stream, StreamOp};
+use crate::gate::streams;
 use crate::lua::{Kind, State};
 
 static KEY: u8 = 0;
@@ -22,11 +22,11 @@ static KEY: u8 = 0;
 pub struct Handle {
     kind: Behind,
     /// Of a standard stream: the assignment that the box has closed (counted from 1). Of others: 1 where it is closed. 0 for open.
-    closed: u64,
+    pub closed: u64,
     /// The call (by its Lua thread) that is in one of the stream's own functions; 0 for none.
-    busy: usize,
+    pub busy: usize,
     /// How much of the piece that the reader gave last has been read.
-    at: usize,
+    pub at: usize,
 }
 
 /// What a handle stands for.
@@ -35,19 +35,30 @@ enum Behind {
     Standard(Stream),
     /// Functions in the handle's user table.
     Functions,
+    /// A stream of another side, exported under this number; its proxy is in the handle's user table.
+    Given(Link, u64),
 }
 
-/// Fields of the user table of a stream over functions.
-const READER: i64 = 1;
-const WRITER: i64 = 2;
-const CLEANER: i64 = 3;
-const PIECE: i64 = 4;
+/// Where a stream comes from, as it matters when it crosses.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Origin {
+    Standard(Stream),
+    Made {
+        reads: bool,
+        writes: bool,
+    },
+    /// The other side of that link has exported it under this number.
+    Given(Link, u64),
+}
+
+/// Field of the user table of a given stream: its proxy.
+const PROXY: i64 = 1;
+/// The handle of the box that has it, if it is one below.
+const OWNER: i64 = 2;
 
 /// An error of the system: errno and its words.
-type Failure = (c_int, &'static std::ffi::CStr);
+pub type Failure = (c_int, &'static std::ffi::CStr);
 pub const BAD_FILE: Failure = (libc::EBADF, c"Bad file descriptor");
-const FAILED: Failure = (libc::EIO, c"Input/output error");
-const BUSY: Failure = (libc::EDEADLK, c"Resource deadlock avoided");
 const NO_SEEK: Failure = (libc::ESPIPE, c"Illegal seek");
 
 fn key() -> *const c_void {
@@ -62,7 +73,9 @@ pub fn set_metatable(s: State) {
 fn push(s: State, kind: Behind) {
     let place = s.new_userdata(mem::size_of::<Handle>()) as *mut Handle;
     // SAFETY: fresh memory of that size.
-    unsafe { place.write(Handle { kind, closed: u64::from(kind == Behind::Functions), busy: 0, at: 0 }) };
+    unsafe {
+        place.write(Handle { kind, closed: u64::from(!matches!(kind, Behind::Standard(_))), busy: 0, at: 0 })
+    };
     s.registry_get(key());
     s.set_metatable(-2);
 }
@@ -75,15 +88,51 @@ pub fn push_standard(s: State, stream: Stream) {
 /// Bare: pushes a handle over the functions at arguments 1 to 3.
 pub fn push_made(s: State) {
     push(s, Behind::Functions);
-    s.new_table_sized(4, 0);
-    for (arg, field) in [(1, READER), (2, WRITER), (3, CLEANER)] {
-        s.copy(arg);
-        s.raw_seti(-2, field);
-    }
+    made::push_functions(s);
+    furnish(s);
+}
+
+/// Bare: puts a handle in place of what is on top: the proxy of a stream that the other side has exported under `number`, and the handle
+/// of the box that has it, or nil.
+pub fn push_given(s: State, link: Link, number: u64) {
+    push(s, Behind::Given(link, number));
+    s.insert(-3);
+    s.new_table_sized(2, 0);
+    s.insert(-3);
+    s.raw_seti(-3, OWNER);
+    s.raw_seti(-2, PROXY);
+    furnish(s);
+}
+
+/// Opens the handle below the table on top, which becomes its user table.
+fn furnish(s: State) {
     s.set_user_table(-2);
     if let Some(handle) = at(s, -1) {
         handle.closed = 0;
     }
+}
+
+/// Bare: pushes the proxy of the given stream at `index`, or nil.
+pub fn push_proxy_of(s: State, index: c_int) {
+    if !matches!(at(s, index).map(|handle| handle.kind), Some(Behind::Given(..))) {
+        s.push_nil();
+        return;
+    }
+    s.push_user_table(index);
+    s.raw_geti(-1, PROXY);
+    s.remove(-2);
+}
+
+/// Bare: where the stream at `index` comes from; `None` where it is none.
+pub fn origin(s: State, index: c_int) -> Option<Origin> {
+    Some(match at(s, index)?.kind {
+        Behind::Standard(stream) => Origin::Standard(stream),
+        Behind::Functions => {
+            let (reads, writes) = made::abilities(s, index);
+            Origin::Made { reads, writes }
+        }
+        Behind::Given(link, number) => Origin::Given(link, number),
+    })
 }
 
 /// The handle at `index`, if it is one.
@@ -97,6 +146,11 @@ pub fn at<'a>(s: State, index: c_int) -> Option<&'a mut Handle> {
     s.pop(2);
     // SAFETY: only `push` gives out this metatable, with memory of this size; the value stays on the stack.
     ours.then(|| unsafe { &mut *place })
+}
+
+/// Whether the stream at `index` lies behind the gate.
+pub fn is_standard(s: State, index: c_int) -> bool {
+    at(s, index).is_some_and(|handle| matches!(handle.kind, Behind::Standard(_)))
 }
 
 impl Handle {
@@ -122,16 +176,16 @@ pub fn push_failure(s: State, (number, message): Failure) -> c_int {
     3
 }
 
-/// Bare: asks what is behind the gate. Pushes the answer: how many values.
-fn ask(s: State, stream: Stream, op: StreamOp, payload: bool) -> c_int {
-    let level = Level::of(s);
-    let height = level.height();
-    let exchange = level.take(s);
-    Encoder::new(s, level, exchange, Side::Out, Link::Owner).encode(-1, c_int::from(payload), 1);
-    level.ask(s, Request::Stream { stream, op }, exchange);
-    let n = decode(s, level, exchange, Side::Back, Link::Owner);
-    level.lower(height);
-    n
+/// Bare: has `op` done by the side that has the stream; for a write the text is on top. Pushes the answer: how many values.
+fn ask(s: State, kind: Behind, op: StreamOp) -> c_int {
+    let (link, request) = match kind {
+        Behind::Standard(stream) => (Link::Owner, Request::Stream { stream, op }),
+        Behind::Given(link, number) => (link, streams::request(link, number, op)),
+        Behind::Functions => return push_failure(s, BAD_FILE),
+    };
+    let payload = matches!(op, StreamOp::Write | StreamOp::Forward);
+    let first = s.top() + 1 - c_int::from(payload);
+    crossing(s, Level::of(s), link, request, first)
 }
 
 /// Bare: writes the string on top of the stack to the handle at `index`; `op` is `Write` or `Forward`. Pushes true, or a failure: how
@@ -140,42 +194,21 @@ pub fn write(s: State, index: c_int, op: StreamOp) -> c_int {
     let index = s.absolute(index);
     let Some(handle) = at(s, index) else { return push_failure(s, BAD_FILE) };
     match handle.kind {
-        Behind::Standard(stream) => ask(s, stream, op, true),
-        Behind::Functions => {
-            let text = s.top();
-            if s.bytes(text).is_some_and(<[u8]>::is_empty) {
-                s.push_bool(true);
-                return 1;
-            }
-            if !push_function(s, index, WRITER) {
-                // Nobody reads and nobody writes: a null device. A stream that is only read can't be written to.
-                let null = !push_function(s, index, READER);
-                if null {
-                    s.push_bool(true);
-                    return 1;
-                }
-                return push_failure(s, BAD_FILE);
-            }
-            s.copy(text);
-            match call(s, handle, WRITER, 1) {
-                Ok(()) => {
-                    s.push_bool(true);
-                    1
-                }
-                Err(failure) => push_failure(s, failure),
-            }
-        }
+        Behind::Functions => made::write(s, index, handle),
+        // What was counted here and above has not been counted below.
+        kind @ Behind::Given(Link::Below(_), _) => ask(s, kind, StreamOp::Write),
+        kind => ask(s, kind, op),
     }
 }
 
 /// Bare: flushes.
 pub fn flush(s: State, index: c_int) -> c_int {
     match at(s, index).map(|h| h.kind) {
-        Some(Behind::Standard(stream)) => ask(s, stream, StreamOp::Flush, false),
         Some(Behind::Functions) => {
             s.push_bool(true);
             1
         }
+        Some(kind) => ask(s, kind, StreamOp::Flush),
         None => push_failure(s, BAD_FILE),
     }
 }
@@ -183,8 +216,8 @@ pub fn flush(s: State, index: c_int) -> c_int {
 /// Bare: seeks.
 pub fn seek(s: State, index: c_int, whence: u8, offset: i64) -> c_int {
     match at(s, index).map(|h| h.kind) {
-        Some(Behind::Standard(stream)) => ask(s, stream, StreamOp::Seek { whence, offset }, false),
         Some(Behind::Functions) => push_failure(s, NO_SEEK),
+        Some(kind) => ask(s, kind, StreamOp::Seek { whence, offset }),
         None => push_failure(s, BAD_FILE),
     }
 }
@@ -194,213 +227,28 @@ pub fn read(s: State, index: c_int, format: Format) -> c_int {
     let index = s.absolute(index);
     let Some(handle) = at(s, index) else { return push_failure(s, BAD_FILE) };
     match handle.kind {
-        Behind::Standard(stream) => {
-            let n = ask(s, stream, StreamOp::Read(format), false);
+        Behind::Functions => made::read(s, index, handle, format),
+        kind => {
+            let n = ask(s, kind, StreamOp::Read(format));
             if format == Format::Number && n == 1 && s.kind(-1) == Kind::String {
                 s.text_to_number();
             }
             n
         }
-        Behind::Functions => read_made(s, index, handle, format),
     }
 }
 
-/// Bare: closes the handle: what `close` gives.
+/// Bare: closes the handle: what `close` gives. What others have behind it stays open.
 pub fn close(s: State, index: c_int) -> c_int {
     let index = s.absolute(index);
     let Some(handle) = at(s, index) else { return push_failure(s, BAD_FILE) };
-    if handle.busy != 0 && handle.busy == Level::of(s).base_address() {
-        return push_failure(s, BUSY);
-    }
-    handle.closed = handle.assignment(s);
-    if handle.kind == Behind::Functions && push_function(s, index, CLEANER) {
-        // Forgotten first, so that it is called once.
-        s.push_user_table(index);
-        s.push_nil();
-        s.raw_seti(-2, CLEANER);
-        s.pop(1);
-        if let Err(failure) = call(s, handle, CLEANER, 0) {
+    if handle.kind == Behind::Functions {
+        if let Err(failure) = made::close(s, index, handle) {
             return push_failure(s, failure);
         }
+    } else {
+        handle.closed = handle.assignment(s);
     }
     s.push_bool(true);
     1
-}
-
-/// Pushes a function of a made stream; false (and nothing pushed) where it has none.
-fn push_function(s: State, index: c_int, field: i64) -> bool {
-    s.push_user_table(index);
-    s.raw_geti(-1, field);
-    s.remove(-2);
-    if s.is_nil(-1) {
-        s.pop(1);
-        return false;
-    }
-    true
-}
-
-/// Calls the stream's function below `args` arguments; leaves one result.
-fn call(s: State, handle: &mut Handle, field: i64, args: c_int) -> Result<(), Failure> {
-    let now = Level::of(s).base_address();
-    if handle.busy == now {
-        s.pop(args + 1);
-        return Err(BUSY);
-    }
-    // A call that was stopped inside never came back to clear its mark.
-    handle.busy = now;
-    let ok = s.pcall(args, 2, 0);
-    handle.busy = 0;
-    // Nil and a message is how stock functions fail: a reader may pass on what one below it gave.
-    let failed = !ok || (field == READER && s.is_nil(-2) && !s.is_nil(-1));
-    s.pop(1);
-    if !failed {
-        return Ok(());
-    }
-    if ok {
-        s.pop(1);
-    }
-    Err(FAILED)
-}
-
-/// Makes sure that something is left of the piece at hand, by asking the reader if need be. False at the end.
-fn fill(s: State, index: c_int, handle: &mut Handle) -> Result<bool, Failure> {
-    s.push_user_table(index);
-    s.raw_geti(-1, PIECE);
-    let left = s.bytes(-1).map_or(0, |piece| piece.len().saturating_sub(handle.at));
-    s.pop(1);
-    if left > 0 {
-        s.pop(1);
-        return Ok(true);
-    }
-    s.pop(1);
-    if !push_function(s, index, READER) {
-        // Only written to: it can't be read; a null device is at its end.
-        if push_function(s, index, WRITER) {
-            s.pop(1);
-            return Err(BAD_FILE);
-        }
-        return Ok(false);
-    }
-    s.push_integer(4096);
-    call(s, handle, READER, 1)?;
-    let more = match s.kind(-1) {
-        Kind::String | Kind::Number => {
-            s.to_text(-1);
-            s.bytes(-1).is_some_and(|piece| !piece.is_empty())
-        }
-        Kind::Nil => false,
-        _ => {
-            s.pop(1);
-            return Err(FAILED);
-        }
-    };
-    s.push_user_table(index);
-    s.insert(-2);
-    s.raw_seti(-2, PIECE);
-    s.pop(1);
-    handle.at = 0;
-    Ok(more)
-}
-
-/// What is left of the piece at hand; it stays where it is as long as the handle's table holds it.
-fn left<'a>(s: State, index: c_int, handle: &Handle) -> &'a [u8] {
-    s.push_user_table(index);
-    s.raw_geti(-1, PIECE);
-    let piece = s.bytes(-1).unwrap_or_default();
-    s.pop(2);
-    piece.get(handle.at..).unwrap_or_default()
-}
-
-fn read_made(s: State, index: c_int, handle: &mut Handle, format: Format) -> c_int {
-    let level = Level::of(s);
-    let height = level.height();
-    let exchange = level.take(s);
-    let result = gather(s, level, index, handle, format, exchange);
-    let n = match result {
-        Err(failure) => push_failure(s, failure),
-        Ok(None) => {
-            s.push_nil();
-            1
-        }
-        Ok(Some(())) => {
-            s.push_bytes(level.raw(exchange, Side::Out));
-            if format == Format::Number {
-                s.text_to_number();
-            }
-            1
-        }
-    };
-    level.lower(height);
-    n
-}
-
-/// Collects one item in the exchange; `None` at the end.
-fn gather(
-    s: State,
-    level: Level,
-    index: c_int,
-    handle: &mut Handle,
-    format: Format,
-    exchange: *mut Exchange,
-) -> Result<Option<()>, Failure> {
-    let append = |bytes: &[u8]| {
-        if !level.with_exchange(exchange, |e| e.out.append(bytes).is_ok()) {
-            s.push_cstr(c"not enough memory");
-            s.error();
-        }
-    };
-    let mut any = false;
-    match format {
-        Format::Line { keep } => {
-            while fill(s, index, handle)? {
-                any = true;
-                let piece = left(s, index, handle);
-                match piece.iter().position(|&b| b == b'\n') {
-                    Some(end) => {
-                        append(piece.get(..end + usize::from(keep)).unwrap_or_default());
-                        handle.at += end + 1;
-                        return Ok(Some(()));
-                    }
-                    None => {
-                        append(piece);
-                        handle.at += piece.len();
-                    }
-                }
-            }
-            Ok(any.then_some(()))
-        }
-        Format::All => {
-            while fill(s, index, handle)? {
-                let piece = left(s, index, handle);
-                append(piece);
-                handle.at += piece.len();
-            }
-            Ok(Some(()))
-        }
-        Format::Count(0) => Ok(fill(s, index, handle)?.then_some(())),
-        Format::Count(mut n) => {
-            while n > 0 && fill(s, index, handle)? {
-                any = true;
-                let piece = left(s, index, handle);
-                let piece = piece.get(..n).unwrap_or(piece);
-                append(piece);
-                handle.at += piece.len();
-                n -= piece.len();
-            }
-            Ok(any.then_some(()))
-        }
-        Format::Number => {
-            let mut scanner = super::number::Scanner::new();
-            while fill(s, index, handle)? {
-                let piece = left(s, index, handle);
-                let Some(&byte) = piece.first() else { break };
-                if !scanner.take(byte) {
-                    break;
-                }
-                handle.at += 1;
-            }
-            append(scanner.text());
-            Ok(Some(()))
-        }
-    }
 }

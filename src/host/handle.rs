@@ -13,6 +13,7 @@ use crate::gate::decode::decode;
 use crate::gate::encode::{Encoder, Side};
 use crate::gate::level::Level;
 use crate::gate::link::{self, field, Link};
+use crate::gate::proxy::crossing;
 use crate::gate::realm;
 use crate::gate::request::{Bound, Entry as Into, Id, Request, Stream};
 use crate::guest;
@@ -118,7 +119,7 @@ fn exchange(s: State, level: Level, request: Request) -> c_int {
 
 /// Calls into the box with the values from index 2 on.
 fn enter(s: State, level: Level, id: Id, entry: Into) -> c_int {
-    realm::crossing(s, level, Link::Below(id), Request::Run { id, entry }, 2)
+    crossing(s, level, Link::Below(id), Request::Run { id, entry }, 2)
 }
 
 /// `box:dostring(code, ...)`
@@ -254,15 +255,20 @@ fn collect(s: State) -> c_int {
 
 fn tostring(s: State) -> c_int {
     let id = any(s);
+    s.push_bytes(&name_of(id.0));
+    1
+}
+
+/// What `tostring` makes of the handle of the box of that number.
+pub fn name_of(id: u64) -> [u8; 19] {
     let mut text = *b"sandbox: 0x00000000";
-    let mut n = id.0.wrapping_mul(0x9e37_79b9) & 0xffff_ffff;
+    let mut n = id.wrapping_mul(0x9e37_79b9) & 0xffff_ffff;
     for place in text.iter_mut().rev().take(8) {
         let digit = (n & 15) as u8;
         *place = if digit < 10 { b'0' + digit } else { b'a' + digit - 10 };
         n >>= 4;
     }
-    s.push_bytes(&text);
-    1
+    text
 }
 
 /// Pushes the handle's table, which a host's `debug` library reaches.

@@ -1,10 +1,12 @@
 //! The module that `require "sandbox"` gives.
 
-use std::os::raw::c_int;
+use std::os::raw::{c_int, c_void};
 
 use super::handle;
 use super::options::flatten;
 use super::stream;
+use crate::engine::luajit;
+use crate::gate;
 use crate::gate::encode::{Encoder, Side};
 use crate::gate::level::Level;
 use crate::gate::limits::MAX_DEPTH;
@@ -19,9 +21,21 @@ const VERSION: &str = concat!("sandbox ", env!("CARGO_PKG_VERSION"));
 
 /// Bare: opens the library in a host's state; leaves the module on the stack.
 pub fn open_in_host(s: State) {
+    gate::image::settle();
+    // SAFETY: the C function that opens the library, on the thread that it was called on.
+    #[allow(unsafe_code)]
+    unsafe {
+        luajit::learn(s.as_ptr());
+    }
     realm::open(s);
     push_module(s);
-    push_newstream(s);
+    // SAFETY: a host's state; bare, as all of this.
+    #[allow(unsafe_code)]
+    unsafe {
+        stream::push_newstream(s.as_ptr());
+    }
+    s.copy(-1);
+    s.registry_set(newstream_key());
     s.raw_set_field(-2, c"newstream");
 }
 
@@ -37,12 +51,15 @@ pub fn open_in_box(s: State) {
     s.pop(1);
 }
 
-fn push_newstream(s: State) {
-    // SAFETY: a host's state; bare, as all of this.
-    #[allow(unsafe_code)]
-    unsafe {
-        stream::push_newstream(s.as_ptr());
-    }
+static KEY: u8 = 0;
+
+fn newstream_key() -> *const c_void {
+    &KEY as *const u8 as *const c_void
+}
+
+/// Bare: pushes the host's own `newstream`, for streams of boxes that arrive there.
+pub fn push_newstream(s: State) {
+    s.registry_get(newstream_key());
 }
 
 fn push_module(s: State) {

@@ -320,6 +320,11 @@ impl State {
         api! { lua_pushcclosure(self.0, f, upvalues) }
     }
 
+    pub fn push_registry(self) {
+        // SAFETY: as for the type.
+        unsafe { lua_pushvalue(self.0, LUA_REGISTRYINDEX) }
+    }
+
     pub fn push_globals(self) {
         api! {
             lua_pushglobaltable(self.0);
@@ -601,6 +606,11 @@ impl State {
     /// Takes the string on top and pushes it with the traceback of `of` from `level` on.
     pub fn append_traceback(self, of: State, level: c_int) {
         api! { traceback::append(self.0, of.0, level) }
+    }
+
+    /// The same without a headline, up to the nearest activation of `end`.
+    pub fn append_frames(self, of: State, level: c_int, end: Option<lua_CFunction>) {
+        api! { traceback::append_frames(self.0, of.0, level, end) }
     }
 
     pub fn stop_collector(self) {

@@ -38,14 +38,57 @@ unsafe fn count_levels(of: *mut lua_State) -> c_int {
 /// # Safety
 /// Bare; a string is on top of `state`.
 pub unsafe fn append(state: *mut lua_State, of: *mut lua_State, level: c_int) {
-    let mut ar: lua_Debug = mem::zeroed();
-    let mut level = level.max(0);
-    let last = count_levels(of);
-    let skip_from = if last - level > TOP + BOTTOM { level + TOP } else { c_int::MAX };
     luaL_checkstack(state, 12, c"traceback".as_ptr());
     lua_pushstring(state, c"\nstack traceback:".as_ptr());
     lua_concat(state, 2);
-    while lua_getstack(of, level, &mut ar) != 0 {
+    append_frames(state, of, level, None);
+}
+
+/// Levels in which the end of a part of a stack is looked for: looking takes as long as the level is deep.
+const REACH: c_int = 100;
+
+/// The level of the nearest activation of `end`; `None` where it is out of reach.
+unsafe fn level_of(state: *mut lua_State, of: *mut lua_State, end: lua_CFunction) -> Option<c_int> {
+    let mut ar: lua_Debug = mem::zeroed();
+    for level in 0..REACH {
+        if lua_getstack(of, level, &mut ar) == 0 {
+            return Some(level);
+        }
+        lua_getinfo(of, c"f".as_ptr(), &mut ar);
+        if of != state {
+            lua_xmove(of, state, 1);
+        }
+        let found = lua_tocfunction(state, -1).is_some_and(|f| std::ptr::fn_addr_eq(f, end));
+        lua_pop(state, 1);
+        if found {
+            return Some(level);
+        }
+    }
+    None
+}
+
+/// The same without the headline; up to the nearest activation of `end`, if that is given.
+///
+/// # Safety
+/// Bare; a string is on top of `state`.
+pub unsafe fn append_frames(
+    state: *mut lua_State,
+    of: *mut lua_State,
+    level: c_int,
+    end: Option<lua_CFunction>,
+) {
+    let mut ar: lua_Debug = mem::zeroed();
+    let mut level = level.max(0);
+    luaL_checkstack(state, 12, c"traceback".as_ptr());
+    let (last, whole) = match end {
+        None => (count_levels(of), true),
+        Some(end) => match level_of(state, of, end) {
+            Some(end) => (end - 1, true),
+            None => (level + TOP - 1, false),
+        },
+    };
+    let skip_from = if last - level > TOP + BOTTOM { level + TOP } else { c_int::MAX };
+    while level <= last && lua_getstack(of, level, &mut ar) != 0 {
         if level == skip_from {
             lua_pushstring(state, c"\n\t...".as_ptr());
             lua_concat(state, 2);
@@ -55,6 +98,10 @@ pub unsafe fn append(state: *mut lua_State, of: *mut lua_State, level: c_int) {
         level += 1;
         lua_getinfo(of, c"Slnt".as_ptr(), &mut ar);
         push_line(state, &ar);
+        lua_concat(state, 2);
+    }
+    if !whole {
+        lua_pushstring(state, c"\n\t...".as_ptr());
         lua_concat(state, 2);
     }
 }

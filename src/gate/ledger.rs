@@ -1,0 +1,158 @@
+//! What a wall owes: functions and streams that one side has let go of and the other doesn't know of yet, and the host's files that a
+//! box has been given. It lies outside both heaps; the box pays for it.
+//!
+//! Room for a release is made when the proxy is, so that none is ever lost for want of memory.
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::rc::Rc;
+
+use super::exchange::{Bill, NoMemory};
+use crate::engine::heap::Budget;
+
+/// Number and count of a release.
+type Release = (u64, u64);
+
+/// Releases that an idle list keeps room for.
+const KEEP: usize = 64;
+
+/// Proxies that one side has let go of.
+#[derive(Default)]
+struct Releases {
+    list: Vec<Release>,
+    /// Proxies that are there, and releases in the list.
+    expected: usize,
+    bill: Bill,
+}
+
+impl Releases {
+    fn new(payer: &Rc<Budget>) -> RefCell<Releases> {
+        let mut releases = Releases::default();
+        // Nothing is charged yet, so nothing is refused.
+        let _ = releases.bill.pay_by(Some(Rc::clone(payer)), 0);
+        RefCell::new(releases)
+    }
+
+    fn expect(&mut self) -> Result<(), NoMemory> {
+        if self.expected >= self.list.capacity() {
+            let capacity = self.list.capacity().saturating_mul(2).max(KEEP);
+            self.bill.raise_to(capacity.saturating_mul(size_of::<Release>()))?;
+            self.list.try_reserve_exact(capacity - self.list.len()).map_err(|_| NoMemory)?;
+        }
+        self.expected += 1;
+        Ok(())
+    }
+
+    fn push(&mut self, release: Release) {
+        // Never past what was reserved: this must not allocate.
+        if self.list.len() < self.list.capacity() {
+            self.list.push(release);
+        }
+    }
+
+    fn next(&mut self) -> Option<Release> {
+        let release = self.list.pop()?;
+        self.expected = self.expected.saturating_sub(1);
+        if self.list.is_empty() && self.list.capacity() > KEEP.max(self.expected.saturating_mul(4)) {
+            self.list.shrink_to(KEEP.max(self.expected.saturating_mul(2)));
+            self.bill.lower_to(self.list.capacity().saturating_mul(size_of::<Release>()));
+        }
+        Some(release)
+    }
+}
+
+/// One wall's books.
+pub struct Ledger {
+    up: RefCell<Releases>,
+    down: RefCell<Releases>,
+    /// Address of the userdata of each of the host's files that the box was given, by its number. The box's handle keeps them alive.
+    files: RefCell<HashMap<u64, usize>>,
+}
+
+/// Which side lets go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Way {
+    /// The box, of what its owner has.
+    Up,
+    /// The owner, of what the box has.
+    Down,
+}
+
+impl Ledger {
+    pub fn new(payer: &Rc<Budget>) -> Ledger {
+        Ledger { up: Releases::new(payer), down: Releases::new(payer), files: RefCell::default() }
+    }
+
+    fn releases(&self, way: Way) -> &RefCell<Releases> {
+        match way {
+            Way::Up => &self.up,
+            Way::Down => &self.down,
+        }
+    }
+
+    /// A proxy has been made: room for its release.
+    pub fn expect(&self, way: Way) -> Result<(), NoMemory> {
+        self.releases(way).try_borrow_mut().map_err(|_| NoMemory)?.expect()
+    }
+
+    /// A proxy that stood for `count` sendings of `number` is gone.
+    pub fn release(&self, way: Way, number: u64, count: u64) {
+        if let Ok(mut releases) = self.releases(way).try_borrow_mut() {
+            releases.push((number, count));
+        }
+    }
+
+    /// The next one that the side that has it is to be told of.
+    pub fn next_release(&self, way: Way) -> Option<Release> {
+        self.releases(way).try_borrow_mut().ok()?.next()
+    }
+
+    pub fn note_file(&self, number: u64, address: usize) -> Result<(), NoMemory> {
+        let mut files = self.files.try_borrow_mut().map_err(|_| NoMemory)?;
+        files.try_reserve(1).map_err(|_| NoMemory)?;
+        files.insert(number, address);
+        Ok(())
+    }
+
+    pub fn forget_file(&self, number: u64) {
+        if let Ok(mut files) = self.files.try_borrow_mut() {
+            files.remove(&number);
+        }
+    }
+
+    pub fn file(&self, number: u64) -> Option<usize> {
+        self.files.try_borrow().ok()?.get(&number).copied()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn releases_are_paid_for_while_their_proxies_live() {
+        let budget = Budget::new(1 << 20, None);
+        let ledger = Ledger::new(&budget);
+        for _ in 0..10_000 {
+            ledger.expect(Way::Up).unwrap();
+        }
+        assert!(budget.used() >= 160_000);
+        for number in 0..10_000 {
+            ledger.release(Way::Up, number, 1);
+        }
+        let mut told = 0;
+        while ledger.next_release(Way::Up).is_some() {
+            told += 1;
+        }
+        assert_eq!(told, 10_000);
+        assert!(budget.used() <= KEEP * size_of::<Release>());
+    }
+
+    #[test]
+    fn a_full_budget_refuses_the_proxy() {
+        let budget = Budget::new(4096, None);
+        let ledger = Ledger::new(&budget);
+        let made = (0..10_000).take_while(|_| ledger.expect(Way::Down).is_ok()).count();
+        assert!((64..=256).contains(&made), "{made}");
+    }
+}

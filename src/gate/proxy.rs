@@ -1,0 +1,227 @@
+//! Proxies: what stands for the other side's function or stream.
+//!
+//! The proxy of a function is a C closure over a small userdata and, in an owner, the box's handle. A weak table finds it again, so a
+//! function that is sent twice arrives as the same one, and one that is sent home becomes the original.
+//!
+//! # Safety
+//! Userdata with the proxy metatable, which no script can reach, hold a [`Proxy`].
+#![allow(unsafe_code)]
+
+use std::mem;
+use std::os::raw::c_int;
+
+use super::encode::{Encoder, Side};
+use super::ledger::Way;
+use super::level::Level;
+use super::link::{field, proxy_key, Link};
+use super::parcel::tag;
+use super::realm;
+use super::request::{Entry, Request};
+use super::trace;
+use crate::lua::{function, Kind, State};
+
+/// What a proxy's userdata holds.
+#[derive(Clone, Copy)]
+pub struct Proxy {
+    link: u64,
+    pub number: u64,
+    /// How many sendings it stands for.
+    count: u64,
+    /// What the box that has the original pays for it, bytes.
+    weight: usize,
+}
+
+/// What a function of a box costs the host that keeps its proxy, bytes: closure, userdata and places in tables.
+const FUNCTION: usize = 256;
+
+impl Proxy {
+    pub fn link(&self) -> Link {
+        Link::numbered(self.link)
+    }
+}
+
+/// The proxy in the userdata at `index`, if it is one.
+pub fn proxy_in<'a>(s: State, index: c_int) -> Option<&'a mut Proxy> {
+    let place = s.userdata(index) as *mut Proxy;
+    if place.is_null() || s.kind(index) != Kind::Userdata || !s.metatable(index) {
+        return None;
+    }
+    s.registry_get(proxy_key());
+    let ours = s.raw_equal(-1, -2);
+    s.pop(2);
+    // SAFETY: only `push_proxy` gives out this metatable, with memory of this size; the value on the stack keeps it alive.
+    ours.then(|| unsafe { &mut *place })
+}
+
+/// The proxy behind the function at `index`, if it is one.
+fn proxy_at<'a>(s: State, index: c_int) -> Option<&'a mut Proxy> {
+    if s.c_function(index).is_none_or(|f| !std::ptr::fn_addr_eq(f, function(call))) {
+        return None;
+    }
+    if !s.push_upvalue_of(index, 1) {
+        return None;
+    }
+    let proxy = proxy_in(s, -1);
+    s.pop(1);
+    proxy
+}
+
+impl Proxy {
+    /// It has been sent once more.
+    pub fn again(&mut self) {
+        self.count += 1;
+    }
+}
+
+/// Makes the metatable of proxies.
+pub fn open(s: State) {
+    s.new_table();
+    s.push_function(function(collect));
+    s.raw_set_field(-2, c"__gc");
+    s.push_bool(false);
+    s.raw_set_field(-2, c"__metatable");
+    s.registry_set(proxy_key());
+}
+
+impl Link {
+    /// How the function at `index` is sent: exported, or home.
+    pub fn send_function(self, s: State, index: c_int) -> (u8, u64) {
+        let index = s.absolute(index);
+        s.check_stack(8, c"functions");
+        match proxy_at(s, index) {
+            Some(proxy) if proxy.link() == self => (tag::HOME, proxy.number),
+            _ => (tag::EXPORT, self.export(s, index)),
+        }
+    }
+
+    /// Pushes a new proxy's userdata for what the other side has exported under `number`.
+    /// Where the host receives it, the box pays `weight` for it.
+    pub fn push_proxy(self, s: State, level: Level, number: u64, weight: usize) {
+        let place = s.new_userdata(mem::size_of::<Proxy>()) as *mut Proxy;
+        // Of nothing, until there is room for its release.
+        let weight = if matches!(level, Level::Host(_)) { weight } else { 0 };
+        let proxy = Proxy { link: self.number(), number, count: 0, weight };
+        // SAFETY: fresh memory of that size, aligned as Lua aligns userdata; no metatable looks at it before.
+        unsafe { place.write(proxy) };
+        s.registry_get(proxy_key());
+        s.set_metatable(-2);
+        if !self.expect_release(level, weight) {
+            s.push_cstr(c"not enough memory");
+            s.error();
+        }
+        // SAFETY: as above; it is on the stack.
+        unsafe { (*place).count = 1 };
+    }
+
+    /// Pushes the proxy of a function that the other side has exported.
+    pub fn receive_export(self, s: State, level: Level, number: u64) {
+        s.check_stack(8, c"functions");
+        self.push_part(s, field::PROXIES);
+        s.raw_geti(-1, number as i64);
+        if let Some(proxy) = proxy_at(s, -1) {
+            proxy.again();
+            s.remove(-2);
+            return;
+        }
+        s.pop(1);
+        self.push_proxy(s, level, number, FUNCTION);
+        // The handle goes with it: a box lives as long as one of its functions is in use.
+        self.push_handle(s);
+        s.push_closure(function(call), 2);
+        s.copy(-1);
+        s.raw_seti(-3, number as i64);
+        s.remove(-2);
+    }
+
+    /// Pushes an own function or stream that has come home.
+    pub fn receive_home(self, s: State, number: u64) {
+        if !self.push_export(s, number) {
+            s.raise(c"what was sent home is gone");
+        }
+    }
+
+    /// Makes room for the release of a proxy that this side is about to have.
+    fn expect_release(self, level: Level, weight: usize) -> bool {
+        level.guarded(|| match self {
+            Link::Owner => level.core().is_some_and(|core| core.ledger.expect(Way::Up).is_ok()),
+            Link::Below(id) => realm::with(level, |realm| realm.find(id))
+                .flatten()
+                .is_some_and(|core| core.ledger.expect(Way::Down).is_ok() && core.budget.charge(weight)),
+        })
+    }
+
+    /// Lets go of what the other side no longer has.
+    pub fn settle_releases(self, s: State, level: Level) {
+        loop {
+            let next = level.guarded(|| match self {
+                Link::Owner => level.core().and_then(|core| core.ledger.next_release(Way::Down)),
+                Link::Below(id) => realm::with(level, |realm| realm.find(id))
+                    .flatten()
+                    .and_then(|core| core.ledger.next_release(Way::Up)),
+            });
+            match next {
+                Some((number, count)) => self.release(s, level, number, count),
+                None => return,
+            }
+        }
+    }
+}
+
+/// A proxy is called: the arguments go over, the results come back.
+fn call(s: State) -> c_int {
+    let Some((link, number)) = proxy_in(s, State::upvalue(1)).map(|p| (p.link(), p.number)) else { return 0 };
+    let request = match link {
+        Link::Owner => Request::Call { function: number },
+        Link::Below(id) => Request::Run { id, entry: Entry::Function(number) },
+    };
+    crossing(s, Level::of(s), link, request, 1)
+}
+
+/// Sends all arguments from `first` on with `request`, and pushes what comes back: how many values.
+pub fn crossing(s: State, level: Level, link: Link, request: Request, first: c_int) -> c_int {
+    if let Link::Below(id) = link {
+        let known = level.guarded(|| realm::with(level, |realm| realm.find(id).is_some())).unwrap_or(false);
+        if !known {
+            s.raise(c"sandbox is closed");
+        }
+    }
+    link.settle_releases(s, level);
+    trace::forget(level);
+    let height = level.height();
+    let exchange = level.take(s);
+    let n = (s.top() - first + 1).max(0);
+    // Code goes over as the code and its name, then the arguments: the first of these is argument 1 of the chunk.
+    let number = if matches!(request, Request::Run { entry: Entry::Code, .. }) { -1 } else { 1 };
+    Encoder::new(s, level, exchange, Side::Out, link).encode(first, n, number);
+    // What stands before the arguments stays: the handle of the box, which may have no other reference.
+    s.set_top(first - 1);
+    level.ask(s, request, exchange);
+    let results = super::decode::decode(s, level, exchange, Side::Back, link);
+    level.lower(height);
+    results
+}
+
+/// `__gc` of a proxy's userdata: the other side is told at the next opportunity.
+fn collect(s: State) -> c_int {
+    let Some(Proxy { link, number, count, weight }) = proxy_in(s, 1).map(|p| *p) else { return 0 };
+    let level = Level::of(s);
+    if count == 0 {
+        return 0;
+    }
+    level.guarded(|| match Link::numbered(link) {
+        Link::Owner => {
+            if let Some(core) = level.core() {
+                core.ledger.release(Way::Up, number, count);
+            }
+        }
+        Link::Below(id) => {
+            realm::with(level, |realm| {
+                if let Some(core) = realm.find(id) {
+                    core.ledger.release(Way::Down, number, count);
+                    core.budget.release(weight);
+                }
+            });
+        }
+    });
+    0
+}

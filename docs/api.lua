@@ -27,9 +27,12 @@
 --
 -- @module sandbox
 
---- The limits of a box: options of `sandbox.new` and `sandbox.run`, and the argument and result of
+--- The limits and grants of a box: options of `sandbox.new` and `sandbox.run`, and the argument and result of
 -- `box:limits`.
--- `math.huge` lifts a limit. A box below another spends its own limits and those of every box above it.
+-- `math.huge` lifts a limit. A box below another spends its own limits and those of every box above it. When one runs
+-- out, the box whose limit it was is stopped (of several, the outermost), those above go on, and those below stay
+-- `"ready"` with all they hold, but for one whose own code stood in a C call or in compiled code: that one is
+-- `"killed"`. A killed box takes the boxes below it along.
 -- @table options
 -- @tfield[opt=67108864] number memory bytes, 64 MiB unless set: the box's heap, its streams' and values'
 --   buffers, and all boxes below it. Past it Lua raises `not enough memory`, which the code inside may catch
@@ -45,6 +48,10 @@
 --   more than that
 -- @tfield[opt="life"] string per what an allowance of `cpu`, `instructions` and `output` lasts for: `"life"`, the
 --   box's life or until `box:limits` starts a new one, or `"call"`, each call from the host
+-- @tfield[opt] table modules what `require` gives inside, by name (`sandbox.new` and `sandbox.run` only). A
+--   string is the path of a Lua file: text, read when it is first required, compiled inside, known there by the
+--   module's name. Anything else is the value, copied when the box is made. One that has a library's name takes
+--   that library's place for `require`
 -- @see box:limits
 
 --- The version of this library, a string.
@@ -183,7 +190,8 @@
 --- Tells what the box has used.
 -- @function box:usage
 -- @treturn table `memory`, `memory_peak` and `output` in bytes, `cpu` and `wall` in seconds, `instructions`
---   (those run while a limit on them was in force here or above), `boxes` (live ones below), and `exit`, the code given to `os.exit`, or nil
+--   (those run while a limit on them was in force here or above), `boxes` (live ones below), and `exit`, the
+--   code given to `os.exit`, or nil
 
 --- Tells the state of the box.
 -- @function box:status
@@ -192,7 +200,8 @@
 -- @treturn ?string what stopped it, if it is exhausted or killed: `memory`, `cpu`, `wall`, `instructions`,
 --   `output`, `stack` (recursion in C) or `fault` (a crash of the interpreter)
 
---- Tells the box's own stack at its last error.
+--- Tells the box's own stack at its last error: one that a call into the box raised, or a stop.
+-- The message comes first. It stands alone where the stack can't be read: after a hard stop, and where memory ran out.
 -- @function box:traceback
 -- @treturn ?string the traceback, or nil if there was no error
 

@@ -56,7 +56,7 @@ impl Spent {
             Limit::Cpu => self.cpu = 0,
             Limit::Instructions => self.instructions = 0,
             Limit::Output => self.output = 0,
-            Limit::Memory | Limit::Wall | Limit::Depth => {}
+            Limit::Memory | Limit::Wall | Limit::Depth | Limit::Files => {}
         }
     }
 }

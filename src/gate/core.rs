@@ -8,6 +8,7 @@ use mlua::ffi::lua_State;
 use super::allowance::{shallow, Limits, Spent};
 use super::ledger::Ledger;
 use super::limits::{Asked, Limit};
+use super::opened::Files;
 use super::request::{Bound, Id, Stream};
 use crate::engine::clock::NEVER;
 use crate::engine::heap::{Budget, Heap};
@@ -71,6 +72,8 @@ pub struct Core {
     /// What each stream is bound to, and the number of that assignment.
     streams: [Cell<(Bound, u64)>; 3],
     pub environment: Cell<bool>,
+    /// What it sees of the file system.
+    pub files: Files,
     pub exit: Cell<Option<i64>>,
     pub ledger: Ledger,
     /// Mixed into what `tostring` shows.
@@ -108,6 +111,7 @@ impl Core {
             call_began: Cell::new(0),
             streams: [const { Cell::new((Bound::Nothing, 1)) }; 3],
             environment: Cell::new(false),
+            files: Files::default(),
             exit: Cell::new(None),
             ledger,
             secret,

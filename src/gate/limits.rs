@@ -17,6 +17,8 @@ pub enum Limit {
     Output,
     /// Levels of boxes below.
     Depth,
+    /// Files open at once. Going past it is an error of `io.open`, never a stop.
+    Files,
 }
 
 /// Which values make sense.
@@ -49,7 +51,7 @@ pub const MAX_DEPTH: u32 = 10;
 
 const NONE: f64 = f64::INFINITY;
 
-pub const TABLE: [Definition; 6] = [
+pub const TABLE: [Definition; 7] = [
     Definition {
         limit: Limit::Memory,
         name: "memory",
@@ -98,6 +100,14 @@ pub const TABLE: [Definition; 6] = [
         range: Range::Whole(0.0),
         message: "depth limit of {} exceeded",
     },
+    Definition {
+        limit: Limit::Files,
+        name: "files",
+        unit: "files",
+        default: 16.0,
+        range: Range::Whole(0.0),
+        message: "files limit of {} exceeded",
+    },
 ];
 
 impl Definition {
@@ -123,7 +133,7 @@ impl Definition {
 
 impl Limit {
     pub fn definition(self) -> &'static Definition {
-        let [memory, cpu, wall, instructions, output, depth] = &TABLE;
+        let [memory, cpu, wall, instructions, output, depth, files] = &TABLE;
         match self {
             Limit::Memory => memory,
             Limit::Cpu => cpu,
@@ -131,6 +141,7 @@ impl Limit {
             Limit::Instructions => instructions,
             Limit::Output => output,
             Limit::Depth => depth,
+            Limit::Files => files,
         }
     }
 
@@ -150,7 +161,11 @@ struct Plain(f64);
 
 impl fmt::Display for Plain {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.0)
+        match self.0.abs() {
+            // As `%g` has it: no rows of zeros.
+            n if n != 0.0 && n.is_finite() && !(1e-5..1e17).contains(&n) => write!(f, "{:e}", self.0),
+            _ => write!(f, "{}", self.0),
+        }
     }
 }
 

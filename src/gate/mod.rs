@@ -9,6 +9,8 @@
 //! | [`streams`] | file handles that cross |
 //! | [`ledger`] | what of that lies outside both heaps |
 //! | [`level`] | which side of which wall a Lua state is on |
+//! | [`grants`], [`opened`] | what a box sees of the file system, and the files that it has open |
+//! | [`files`] | chunks read from files |
 //! | [`limits`] | the table of limits, and reading what is asked for |
 //! | [`allowance`] | the limits of a box in force, what was spent of each |
 //! | [`core`] | what is known of a box outside its heap |
@@ -29,6 +31,7 @@ pub mod driver;
 pub mod encode;
 pub mod exchange;
 pub mod files;
+pub mod grants;
 pub mod image;
 pub mod ledger;
 pub mod level;
@@ -36,6 +39,7 @@ pub mod limits;
 pub mod link;
 mod memo;
 pub mod meter;
+pub mod opened;
 pub mod options;
 pub mod parcel;
 mod path;

@@ -149,8 +149,9 @@ pub fn at<'a>(s: State, index: c_int) -> Option<&'a mut Handle> {
 }
 
 /// Whether the stream at `index` lies behind the gate.
-pub fn is_standard(s: State, index: c_int) -> bool {
-    at(s, index).is_some_and(|handle| matches!(handle.kind, Behind::Standard(_)))
+pub fn is_behind_gate(s: State, index: c_int) -> bool {
+    at(s, index)
+        .is_some_and(|handle| matches!(handle.kind, Behind::Standard(_) | Behind::Given(Link::Owner, _)))
 }
 
 impl Handle {

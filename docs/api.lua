@@ -27,7 +27,7 @@
 --
 -- @module sandbox
 
---- The limits of a box: options of `sandbox.new` and `sandbox.run`, and the argument and result of
+--- The limits and grants of a box: options of `sandbox.new` and `sandbox.run`, and the argument and result of
 -- `box:limits`.
 -- `math.huge` lifts a limit. A box below another spends its own limits and those of every box above it.
 -- @table options
@@ -42,6 +42,10 @@
 --   more than that
 -- @tfield[opt="life"] string per what an allowance of `cpu` and `output` lasts for: `"life"`, the box's life
 --   or until `box:limits` starts a new one, or `"call"`, each call from the host
+-- @tfield[opt] table modules what `require` gives inside, by name (`sandbox.new` and `sandbox.run` only). A
+--   string is the path of a Lua file: text, read when it is first required, compiled inside, known there by the
+--   module's name. Anything else is the value, copied when the box is made. One that has a library's name takes
+--   that library's place for `require`
 -- @see box:limits
 
 --- The version of this library, a string.

@@ -6,12 +6,13 @@ use super::core::{Core, Status};
 use super::driver::for_owner;
 use super::encode::Side;
 use super::exchange::{Exchange, NoMemory};
+use super::grants::Grants;
 use super::limits::{slot_size, whole, Asked, Limit, MAX_DEPTH};
 use super::parcel::{Field, Item, Reader, Writer, HEADER};
 use super::realm::Realm;
 use super::request::{Bound, Entry, Id, Reply, Request, Stream, StreamOp};
 use super::serve::What;
-use super::{files, image, options, random};
+use super::{files, image, opened, options, random};
 use crate::engine::clock::{self, NEVER};
 use crate::engine::heap::{Budget, Heap, Slot};
 use crate::engine::seat::Seat;
@@ -100,7 +101,7 @@ impl Place {
     pub const HOST: Place = Place { seat: None, deadline: NEVER };
 
     /// The line that asks, for a message; empty where that is unknown.
-    fn position(self) -> String {
+    pub fn position(self) -> String {
         self.seat.map(|seat| standing(seat).prefix()).unwrap_or_default()
     }
 }
@@ -124,14 +125,19 @@ pub fn answer(
     };
     let closed = || Answer::Reply(error(exchange, "sandbox is closed"));
     let reply = match request {
-        Request::New => match options::read(sent(exchange)) {
-            Err(text) => misuse(exchange, 1, &text),
-            Ok(asked) => match make(realm, asker, &asked) {
-                Ok((core, Some(entry))) => return Answer::Start(core, entry),
-                Ok((core, None)) => values(exchange, |w| w.float(core.id.0 as f64)),
-                Err(text) => said(exchange, &text, Reply::Misuse(0)),
-            },
-        },
+        Request::New => {
+            let mut wanted = Vec::new();
+            let read = options::read(sent(exchange), Some(&mut wanted));
+            let granted = read.and_then(|asked| Ok((asked, Grants::grant(&wanted, asker)?)));
+            match granted {
+                Err(text) => misuse(exchange, 1, &text),
+                Ok((asked, grants)) => match make(realm, asker, &asked, grants) {
+                    Ok((core, Some(entry))) => return Answer::Start(core, entry),
+                    Ok((core, None)) => values(exchange, |w| w.float(core.id.0 as f64)),
+                    Err(text) => said(exchange, &text, Reply::Misuse(0)),
+                },
+            }
+        }
         Request::Run { id, entry } => match find(id) {
             Some(core) => return Answer::Start(core, entry),
             None => return closed(),
@@ -173,10 +179,28 @@ pub fn answer(
             None => return closed(),
         },
         Request::ReadFile { id } => match (asker, find(id)) {
-            (None, Some(core)) => files::read_source(sent(exchange), exchange, core.budget.headroom()),
             (_, None) => return closed(),
-            // Nothing of the file system is granted to a box.
-            (Some(_), _) => files::refuse(sent(exchange), exchange),
+            (None, Some(core)) => files::read_source(sent(exchange), exchange, core.budget.headroom()),
+            (Some(asker), Some(core)) => {
+                files::read_granted(asker, sent(exchange), exchange, core.budget.headroom())
+            }
+        },
+        Request::Source => match asker {
+            Some(core) => files::read_granted(core, sent(exchange), exchange, usize::MAX),
+            None => Reply::NoMemory,
+        },
+        Request::Readable => {
+            let name = opened::named(sent(exchange));
+            let readable = asker.is_some_and(|core| core.files.grants.borrow().readable(name));
+            values(exchange, |w| w.boolean(readable))
+        }
+        Request::OpenFile { mode } => match asker {
+            Some(core) => opened::open(core, opened::named(sent(exchange)), mode, exchange),
+            None => Reply::NoMemory,
+        },
+        Request::File { number, op } => match asker {
+            Some(core) => return opened::operate(core, number, op, exchange, place),
+            None => Reply::NoMemory,
         },
         Request::Clock => {
             values(exchange, |w| w.float(asker.map_or(0.0, |core| core.spent.get().cpu_total as f64 / 1e9)))
@@ -194,7 +218,7 @@ pub fn answer(
             Some(core) => return given_request(core, number, op, request, exchange, place),
             None => Reply::NoMemory,
         },
-        Request::Call { .. } => match for_owner(request) {
+        Request::Call { .. } | Request::Module => match for_owner(request) {
             Some(what) => return Answer::Owner(what),
             None => Reply::NoMemory,
         },
@@ -207,6 +231,7 @@ fn make(
     realm: &Realm,
     parent: Option<&Rc<Core>>,
     asked: &Asked,
+    grants: Grants,
 ) -> Result<(Rc<Core>, Option<Entry>), String> {
     let no_memory = || crate::lua::compat::NO_MEMORY.to_owned();
     if let Some(parent) = parent {
@@ -234,6 +259,7 @@ fn make(
     let id = realm.reserve().ok_or_else(no_memory)?;
     let core = Rc::new(Core::new(id, parent.cloned(), asked, budget, random::seed()));
     *core.heap.borrow_mut() = Some(heap);
+    *core.files.grants.borrow_mut() = grants;
     realm.insert(Rc::clone(&core));
     let first = match image {
         Some((image, tested)) => {
@@ -295,7 +321,7 @@ fn usage(realm: &Realm, core: &Core, exchange: *mut Exchange) -> Reply {
 }
 
 fn limits(core: &Core, exchange: *mut Exchange) -> Reply {
-    let set = options::read(sent(exchange)).and_then(|asked| core.set_limits(&asked));
+    let set = options::read(sent(exchange), None).and_then(|asked| core.set_limits(&asked));
     if let Err(text) = set {
         return misuse(exchange, 2, &text);
     }
@@ -303,7 +329,7 @@ fn limits(core: &Core, exchange: *mut Exchange) -> Reply {
     let field = |limit: Limit| {
         let value = limits.get(limit);
         // Bytes and levels are whole numbers.
-        if matches!(limit, Limit::Memory | Limit::Output | Limit::Depth) && value < 9e15 {
+        if matches!(limit, Limit::Memory | Limit::Output | Limit::Depth | Limit::Files) && value < 9e15 {
             Field::Integer(value as i64)
         } else {
             Field::Float(value)
@@ -316,13 +342,14 @@ fn limits(core: &Core, exchange: *mut Exchange) -> Reply {
             ("wall", field(Limit::Wall)),
             ("output", field(Limit::Output)),
             ("depth", field(Limit::Depth)),
+            ("files", field(Limit::Files)),
             ("per", Field::String(limits.per.name().as_bytes())),
         ])
     })
 }
 
 /// Bytes of the one string in a parcel.
-fn payload(exchange: *mut Exchange) -> &'static [u8] {
+pub fn payload(exchange: *mut Exchange) -> &'static [u8] {
     match sent(exchange).item() {
         Some(Item::String(s)) => s,
         _ => &[],
@@ -391,7 +418,7 @@ fn given_request(
 }
 
 /// Cuts the one string of a parcel.
-fn shorten(exchange: *mut Exchange, len: usize) {
+pub fn shorten(exchange: *mut Exchange, len: usize) {
     let Some(e) = exchange_of(exchange) else { return };
     if let Some(place) = e.out.vec().get_mut(HEADER + 1..HEADER + 9) {
         place.copy_from_slice(&(len as u64).to_le_bytes());

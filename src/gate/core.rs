@@ -7,6 +7,7 @@ use mlua::ffi::lua_State;
 
 use super::ledger::Ledger;
 use super::limits::{nanoseconds, Asked, Limit, Per, MAX_DEPTH};
+use super::opened::Files;
 use super::request::{Bound, Id, Stream};
 use crate::engine::clock::NEVER;
 use crate::engine::heap::{Budget, Heap};
@@ -66,6 +67,8 @@ pub struct Core {
     /// What each stream is bound to, and the number of that assignment.
     streams: [Cell<(Bound, u64)>; 3],
     pub environment: Cell<bool>,
+    /// What it sees of the file system.
+    pub files: Files,
     pub exit: Cell<Option<i64>>,
     pub ledger: Ledger,
     /// Mixed into what `tostring` shows.
@@ -84,6 +87,7 @@ pub struct Limits {
     pub wall: f64,
     pub output: f64,
     pub depth: f64,
+    pub files: f64,
     pub per: Per,
 }
 
@@ -109,6 +113,7 @@ impl Limits {
             wall: value(Limit::Wall),
             output: value(Limit::Output),
             depth: value(Limit::Depth),
+            files: value(Limit::Files),
             per: asked.per.unwrap_or_default(),
         }
     }
@@ -120,6 +125,7 @@ impl Limits {
             Limit::Wall => self.wall,
             Limit::Output => self.output,
             Limit::Depth => self.depth,
+            Limit::Files => self.files,
         }
     }
 }
@@ -149,6 +155,7 @@ impl Core {
             call_began: Cell::new(0),
             streams: [const { Cell::new((Bound::Nothing, 1)) }; 3],
             environment: Cell::new(false),
+            files: Files::default(),
             exit: Cell::new(None),
             ledger,
             secret,
@@ -322,6 +329,9 @@ impl Core {
             limits.output = output;
             spent.output = 0;
             renewed.push(Limit::Output);
+        }
+        if let Some(files) = asked.get(Limit::Files) {
+            limits.files = files;
         }
         if let Some(per) = asked.per {
             limits.per = per;

@@ -103,7 +103,7 @@ impl Driver<'_> {
         exchange: *mut Exchange,
         owner: Option<usize>,
     ) -> Result<(), Reply> {
-        if !entry.is_opening() {
+        if entry.is_call() {
             core.begin_call();
         }
         if core.doomed().is_some_and(|doomed| std::ptr::eq(doomed, &*core)) {
@@ -454,6 +454,7 @@ pub fn for_owner(request: Request) -> Option<What> {
     match request {
         Request::Call { function } => Some(What::Function(function)),
         Request::Getenv => Some(What::Getenv),
+        Request::Module => Some(What::Module),
         Request::Stream { stream, op } => Some(What::Stream(stream, op)),
         Request::Given { number, op } => Some(What::Given(number, op)),
         _ => None,

@@ -9,6 +9,8 @@
 //! | [`streams`] | file handles that cross |
 //! | [`ledger`] | what of that lies outside both heaps |
 //! | [`level`] | which side of which wall a Lua state is on |
+//! | [`grants`], [`opened`] | what a box sees of the file system, and the files that it has open |
+//! | [`files`] | chunks read from files |
 //! | [`limits`] | the table of limits, allowances and what was spent |
 //! | [`core`] | what is known of a box outside its heap |
 //! | [`realm`] | all boxes of one host state |
@@ -25,6 +27,7 @@ pub mod driver;
 pub mod encode;
 pub mod exchange;
 pub mod files;
+pub mod grants;
 pub mod image;
 pub mod ledger;
 pub mod level;
@@ -32,6 +35,7 @@ pub mod limits;
 pub mod link;
 mod memo;
 pub mod meter;
+pub mod opened;
 pub mod options;
 pub mod parcel;
 mod path;

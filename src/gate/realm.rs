@@ -206,6 +206,7 @@ pub fn dispose(core: &Core) {
         luajit::unmap_code(main as usize, &heap);
         drop(heap);
     }
+    super::opened::dispose(core);
     core.budget.close();
 }
 

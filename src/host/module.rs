@@ -2,9 +2,9 @@
 
 use std::os::raw::{c_int, c_void};
 
-use super::handle;
 use super::options::flatten;
 use super::stream;
+use super::{grants, handle, modules};
 use crate::engine::luajit;
 use crate::gate;
 use crate::gate::encode::{Encoder, Side};
@@ -81,7 +81,12 @@ fn new(s: State) -> c_int {
 
 /// Makes a box with the options at `arg` and pushes its handle. It is created closed, then opened.
 fn make(s: State, arg: c_int) {
+    let granted = s.top() + 1;
+    modules::push(s, arg);
+    grants::push(s, arg);
     flatten(s, arg);
+    grants::put(s, arg);
+    modules::take(s, arg);
     let level = Level::of(s);
     realm::collect_forgotten(s, level);
     handle::push_closed(s);
@@ -98,6 +103,9 @@ fn make(s: State, arg: c_int) {
     s.pop(1);
     level.lower(height);
     handle::set_id(s, -1, id);
+    modules::grant(s, granted, id);
+    s.replace(granted);
+    s.set_top(granted);
 }
 
 /// `sandbox.run(code [, options [, ...]])`

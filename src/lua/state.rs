@@ -364,6 +364,13 @@ impl State {
         api! { lua_concat(self.0, n) }
     }
 
+    /// Pushes `text` with each `what` replaced by `with`.
+    pub fn gsub(self, text: &CStr, what: &CStr, with: &CStr) {
+        api! {
+            luaL_gsub(self.0, text.as_ptr(), what.as_ptr(), with.as_ptr());
+        }
+    }
+
     // ---- tables, without metamethods
 
     pub fn raw_get(self, index: c_int) {

@@ -43,7 +43,13 @@
 -- @tfield[opt=math.huge] number instructions VM instructions of the box and all boxes below it, counted exactly and
 --   repeatably, finalizers included but on LuaJIT. While such a limit is in force code runs slower, and on LuaJIT
 --   without its compiler
--- @tfield[opt=math.huge] number output bytes through stdout and stderr
+-- @tfield[opt=math.huge] number output bytes through stdout and stderr, and written to files
+-- @tfield[opt=16] number|table files a number: how many files the box and all boxes below it may have open at
+--   once; one more is an ordinary error of `io.open` (nil, `a.txt: files limit of 16 files exceeded`, 24). As an
+--   option of `sandbox.new` and `sandbox.run`, a table grants directories of the host: each key is an absolute path
+--   inside, each value a table of `path`, a directory (in a box: one that it sees itself), and `write`, true where
+--   the box may write there; or just the path, for reading alone. The longest path inside that a name begins with
+--   decides; no link leads out of a directory; only regular files are opened
 -- @tfield[opt] number depth levels of boxes below this one; what is left of `MAX_DEPTH` unless set, and never
 --   more than that
 -- @tfield[opt="life"] string per what an allowance of `cpu`, `instructions` and `output` lasts for: `"life"`, the
@@ -64,9 +70,11 @@
 -- @function new
 -- @tparam[opt] table options see `options`
 -- @treturn box the box, `"ready"`, its streams acting like /dev/null, its environment empty
--- @raise an unknown option, or a value of the wrong type or range, by the option's name; `not enough memory`;
---   one level more than `depth` allows, with a message that says so
+-- @raise an unknown option, or a value of the wrong type or range, by the option's name, such as
+--   `option 'files["/data"].path': cannot open dir: No such file or directory`; `not enough memory`; one level
+--   more than `depth` allows, with a message that says so
 -- @usage local box = sandbox.new({ memory = 32 * 2^20, cpu = 1 })
+-- @usage local box = sandbox.new({ files = { ["/data"] = { path = "data", write = true }, ["/lib"] = "lua" } })
 
 --- Runs code in a box of its own: new, run, close.
 -- @function run

@@ -17,7 +17,7 @@ thread_local! {
 pub fn options(data: &[u8]) {
     let Some((&mode, data)) = data.split_first() else { return };
     if mode % 2 == 0 {
-        match read(Reader::new(data)) {
+        match read(Reader::new(data), Some(&mut Vec::new())) {
             Ok(asked) => check(&asked),
             Err(text) => {
                 // A byte that is no text is shown as three, and a float may have some 300 digits.

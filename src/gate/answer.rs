@@ -81,7 +81,7 @@ fn said(exchange: *mut Exchange, text: &str, reply: Reply) -> Reply {
     }
 }
 
-fn sent(exchange: *mut Exchange) -> Reader<'static> {
+pub fn sent(exchange: *mut Exchange) -> Reader<'static> {
     match exchange_of(exchange) {
         Some(e) => Reader::new(e.buffer(Side::Out).as_slice()),
         None => Reader::new(&[]),
@@ -185,23 +185,12 @@ pub fn answer(
                 files::read_granted(asker, sent(exchange), exchange, core.budget.headroom())
             }
         },
-        Request::Source => match asker {
-            Some(core) => files::read_granted(core, sent(exchange), exchange, usize::MAX),
-            None => Reply::NoMemory,
-        },
-        Request::Readable => {
-            let name = opened::named(sent(exchange));
-            let readable = asker.is_some_and(|core| core.files.grants.borrow().readable(name));
-            values(exchange, |w| w.boolean(readable))
+        Request::Source | Request::Readable | Request::OpenFile { .. } | Request::File { .. } => {
+            match asker {
+                Some(core) => return opened::answer(core, request, exchange, place),
+                None => Reply::NoMemory,
+            }
         }
-        Request::OpenFile { mode } => match asker {
-            Some(core) => opened::open(core, opened::named(sent(exchange)), mode, exchange),
-            None => Reply::NoMemory,
-        },
-        Request::File { number, op } => match asker {
-            Some(core) => return opened::operate(core, number, op, exchange, place),
-            None => Reply::NoMemory,
-        },
         Request::Clock => {
             values(exchange, |w| w.float(asker.map_or(0.0, |core| core.spent.get().cpu_total as f64 / 1e9)))
         }
@@ -344,7 +333,7 @@ pub fn payload(exchange: *mut Exchange) -> &'static [u8] {
     }
 }
 
-/// Counts what is to be written to stdout or stderr; what goes past a limit is cut off. What fits is still written: whoever ran out is stopped
+/// Counts what is to be written as output; what goes past a limit is cut off. What fits is still written: whoever ran out is stopped
 /// when control would come back.
 pub fn limit_output(core: &Core, exchange: *mut Exchange, position: &str) {
     let (allowed, victim) = core.charge_output(payload(exchange).len());
@@ -406,7 +395,7 @@ fn given_request(
 }
 
 /// Cuts the one string of a parcel.
-pub fn shorten(exchange: *mut Exchange, len: usize) {
+fn shorten(exchange: *mut Exchange, len: usize) {
     let Some(e) = exchange_of(exchange) else { return };
     if let Some(place) = e.out.vec().get_mut(HEADER + 1..HEADER + 9) {
         place.copy_from_slice(&(len as u64).to_le_bytes());

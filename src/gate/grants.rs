@@ -46,6 +46,24 @@ pub struct Mode {
 impl Mode {
     pub const READ: Mode =
         Mode { read: true, write: false, append: false, create: false, new: false, truncate: false };
+    pub const WRITE: Mode =
+        Mode { read: false, write: true, append: false, create: true, new: false, truncate: true };
+
+    /// What a mode of `fopen` means: `r`, `w` or `a`, with `+` or without, and `x` for a file that isn't there yet.
+    pub fn of(text: &[u8]) -> Option<Mode> {
+        let (first, rest) = text.split_first()?;
+        let mode = match first {
+            b'r' => Mode::READ,
+            b'w' => Mode::WRITE,
+            b'a' => Mode { append: true, truncate: false, ..Mode::WRITE },
+            _ => return None,
+        };
+        // The C library looks no further.
+        let rest = rest.get(..6).unwrap_or(rest);
+        let both = rest.contains(&b'+');
+        let new = mode.create && rest.contains(&b'x');
+        Some(Mode { read: mode.read || both, write: mode.write || both, new, ..mode })
+    }
 }
 
 /// A directory's handle. One that a box has opened for a box below it counts among its open files.
@@ -267,8 +285,8 @@ fn is_kernels(file: &File) -> bool {
     ];
     match fstatfs(file) {
         Ok(found) => {
-            let kind = found.f_type as i64;
-            kind == PROC_SUPER_MAGIC as i64 || OTHERS.contains(&kind)
+            let kind = found.f_type;
+            kind == PROC_SUPER_MAGIC || OTHERS.contains(&kind)
         }
         Err(_) => true,
     }
@@ -306,11 +324,13 @@ fn place_inside(at: &[u8]) -> Result<Vec<Vec<u8>>, String> {
 
 /// `files["/inside"].path`
 pub fn shown(at: &[u8], field: &str) -> String {
-    format!("files[\"{}\"]{field}", String::from_utf8_lossy(at))
+    // What Lua makes of a message ends at a zero byte.
+    let at = String::from_utf8_lossy(at).replace('\0', "\\0");
+    format!("files[\"{at}\"]{field}")
 }
 
 fn cannot_open(asked: &Asked, e: Errno) -> String {
-    let (name, path) = (shown(&asked.at, ".path"), String::from_utf8_lossy(&asked.path).into_owned());
+    let (name, path) = (shown(&asked.at, ".path"), String::from_utf8_lossy(&asked.path).replace('\0', "\\0"));
     format!("option '{name}': cannot open {path}: {}", super::files::strerror(e))
 }
 

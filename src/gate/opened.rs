@@ -2,17 +2,18 @@
 
 use std::cell::{Cell, RefCell};
 use std::fs::File;
-use std::io::{ErrorKind, Read, Seek, SeekFrom, Write};
+use std::io::{ErrorKind, Seek, SeekFrom, Write};
+use std::os::unix::fs::FileExt;
 use std::rc::Rc;
 
-use super::answer::{limit_output, payload, values, Answer, Place};
+use super::answer::{limit_output, payload, sent, values, Answer, Place};
 use super::core::Core;
 use super::exchange::{Exchange, NoMemory};
-use super::files::strerror;
+use super::files::{self, strerror};
 use super::grants::{errno, Errno, Grants, Mode};
 use super::limits::{whole, Limit};
 use super::parcel::{Item, Reader, Writer};
-use super::request::{FileOp, Reply};
+use super::request::{FileOp, Reply, Request};
 
 /// What a box sees of the file system, and has open of it.
 #[derive(Default)]
@@ -73,7 +74,6 @@ impl Table {
 
 impl Files {
     /// The box has noted the number of the file that was opened last.
-    #[allow(dead_code)] // until files can be opened
     pub fn claim(&self) {
         if let Ok(mut table) = self.table.try_borrow_mut() {
             table.unclaimed = 0;
@@ -83,10 +83,10 @@ impl Files {
 
 /// Counts one more open file in `core` and all above it; else says whose limit is in the way.
 fn count(core: &Core) -> Result<(), String> {
-    let full = |c: &&Core| c.files.open.get() >= whole(c.limits.get().files);
+    let full = |c: &&Core| c.files.open.get() >= whole(c.limits.get().get(Limit::Files));
     // The outermost of several is named.
     if let Some(full) = core.chain().filter(full).last() {
-        return Err(Limit::Files.message(full.limits.get().files));
+        return Err(Limit::Files.message(full.limits.get().get(Limit::Files)));
     }
     for c in core.chain() {
         c.files.open.set(c.files.open.get() + 1);
@@ -124,8 +124,22 @@ pub fn dispose(core: &Core) {
     }
 }
 
+/// Answers what a box asks of the files granted to it.
+pub fn answer(core: &Core, request: Request, exchange: *mut Exchange, place: Place) -> Answer {
+    Answer::Reply(match request {
+        Request::OpenFile { mode } => open(core, named(sent(exchange)), mode, exchange),
+        Request::File { number, op } => return operate(core, number, op, exchange, place),
+        Request::Source => files::read_granted(core, sent(exchange), exchange, usize::MAX),
+        Request::Readable => {
+            let readable = core.files.grants.borrow().readable(named(sent(exchange)));
+            values(exchange, |w| w.boolean(readable))
+        }
+        _ => Reply::NoMemory,
+    })
+}
+
 /// The name in a parcel.
-pub fn named(mut sent: Reader<'static>) -> &'static [u8] {
+fn named(mut sent: Reader<'static>) -> &'static [u8] {
     match sent.item() {
         Some(Item::String(name)) => name,
         _ => &[],
@@ -133,7 +147,7 @@ pub fn named(mut sent: Reader<'static>) -> &'static [u8] {
 }
 
 /// Opens a file: its number; or nil, why not, and the number of that.
-pub fn open(core: &Core, name: &[u8], mode: Mode, exchange: *mut Exchange) -> Reply {
+fn open(core: &Core, name: &[u8], mode: Mode, exchange: *mut Exchange) -> Reply {
     let lost = core.files.table.borrow().unclaimed;
     close(core, lost);
     values(exchange, |w| match enter(core, name, mode) {
@@ -175,7 +189,7 @@ fn refused(w: &mut Writer<'_>, number: Errno) -> Result<(), NoMemory> {
 }
 
 /// Does `op` on an open file of the box.
-pub fn operate(core: &Core, number: u64, op: FileOp, exchange: *mut Exchange, place: Place) -> Answer {
+fn operate(core: &Core, number: u64, op: FileOp, exchange: *mut Exchange, place: Place) -> Answer {
     if op == FileOp::Close {
         close(core, number);
         return Answer::Reply(values(exchange, |w| w.boolean(true)));
@@ -185,33 +199,26 @@ pub fn operate(core: &Core, number: u64, op: FileOp, exchange: *mut Exchange, pl
         return Answer::Reply(values(exchange, |w| refused(w, libc::EBADF)));
     };
     let reply = match op {
-        FileOp::Read { most } => read(&mut open.file, most, exchange),
-        FileOp::Seek { whence, offset } => {
-            let to = match whence {
-                0 => u64::try_from(offset).map(SeekFrom::Start).map_err(|_| libc::EINVAL),
-                1 => Ok(SeekFrom::Current(offset)),
-                _ => Ok(SeekFrom::End(offset)),
-            };
-            let at = to.and_then(|to| open.file.seek(to).map_err(|e| errno(&e)));
-            values(exchange, |w| match at {
-                Ok(at) => w.integer(at as i64),
-                Err(e) => refused(w, e),
-            })
-        }
-        FileOp::Write { charge, back } => {
+        FileOp::Read { at, most } => read(&open.file, at, most, exchange),
+        FileOp::Tell => told(open.file.stream_position(), exchange),
+        FileOp::Length => told(open.file.metadata().map(|found| found.len()), exchange),
+        FileOp::Write { charge, at } => {
+            if let Err(e) = at.map_or(Ok(0), |at| open.file.seek(SeekFrom::Start(at))) {
+                return Answer::Reply(values(exchange, |w| refused(w, errno(&e))));
+            }
             if !open.write {
                 return Answer::Reply(values(exchange, |w| refused(w, libc::EBADF)));
             }
             if charge {
                 limit_output(core, exchange, &place.position());
             }
-            let done = write(&mut open.file, payload(exchange), back);
+            let done = open.file.write_all(payload(exchange));
             if core.doomed().is_some() {
                 return Answer::Stop;
             }
             values(exchange, |w| match done {
                 Ok(()) => w.boolean(true),
-                Err(e) => refused(w, e),
+                Err(e) => refused(w, errno(&e)),
             })
         }
         FileOp::Close => Reply::Values,
@@ -219,16 +226,15 @@ pub fn operate(core: &Core, number: u64, op: FileOp, exchange: *mut Exchange, pl
     Answer::Reply(reply)
 }
 
-/// Writes after what the box has read, which may be `back` bytes less than what it got.
-fn write(file: &mut File, bytes: &[u8], back: i64) -> Result<(), Errno> {
-    if back > 0 {
-        file.seek(SeekFrom::Current(-back)).map_err(|e| errno(&e))?;
-    }
-    file.write_all(bytes).map_err(|e| errno(&e))
+fn told(n: std::io::Result<u64>, exchange: *mut Exchange) -> Reply {
+    values(exchange, |w| match n {
+        Ok(n) => w.integer(n as i64),
+        Err(e) => refused(w, errno(&e)),
+    })
 }
 
 /// A piece of the file, of at most `most` bytes; an empty one at the end.
-fn read(file: &mut File, most: usize, exchange: *mut Exchange) -> Reply {
+fn read(file: &File, at: u64, most: usize, exchange: *mut Exchange) -> Reply {
     values(exchange, |w| {
         let done = w.string_with(|to, allowance| {
             let start = to.len();
@@ -237,7 +243,7 @@ fn read(file: &mut File, most: usize, exchange: *mut Exchange) -> Reply {
             }
             to.resize(start + most, 0);
             loop {
-                match file.read(to.get_mut(start..).unwrap_or_default()) {
+                match file.read_at(to.get_mut(start..).unwrap_or_default(), at) {
                     Ok(n) => {
                         to.truncate(start + n);
                         return Ok(());

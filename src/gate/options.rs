@@ -36,8 +36,8 @@ pub fn read(mut reader: Reader<'_>, mut grants: Option<&mut Vec<Granted>>) -> Re
             })?,
             Some(Item::Boolean(_)) => return Err(wrong_type(name, "boolean")),
             Some(Item::Begin) if name == b"files" && grants.is_some() => {
-                while let (Some(Item::String(at)), Some(Item::String(value))) = (reader.item(), reader.item())
-                {
+                while let Some(Item::String(at)) = reader.item() {
+                    let Some(Item::String(value)) = reader.item() else { return Err(unknown(name)) };
                     if let (Some(grants), Some((&mode, path))) = (grants.as_deref_mut(), value.split_first())
                     {
                         grants.push(Granted { at: at.to_vec(), path: path.to_vec(), write: mode == b'w' });

@@ -61,23 +61,21 @@ pub enum StreamOp {
 
 /// What to do with a file that the box has open.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[allow(dead_code)] // until files can be opened
 pub enum FileOp {
-    /// A piece of at most so many bytes.
+    /// A piece of at most so many bytes. The position is the box's own, so that what it has asked for in vain it can ask for again.
     Read {
+        at: u64,
         most: usize,
     },
-    /// The bytes are the parcel's one string, to be written `back` bytes before the position. They are charged as output, unless they
+    /// The bytes are the parcel's one string, to be written there, or where the last were written. They are charged as output, unless they
     /// come from a box below, which has been charged.
     Write {
         charge: bool,
-        back: i64,
+        at: Option<u64>,
     },
-    /// 0 set, 1 cur, 2 end.
-    Seek {
-        whence: u8,
-        offset: i64,
-    },
+    /// Where the last bytes were written.
+    Tell,
+    Length,
     Close,
 }
 
@@ -122,7 +120,6 @@ impl Entry {
 
 /// What a level asks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[allow(dead_code)] // until files can be opened
 pub enum Request {
     // of boxes below
     /// Parcel of the options.

@@ -7,7 +7,7 @@
 //! | [`debug`] | `traceback`, and nothing else |
 //! | [`io`], [`stream`], [`made`], [`number`] | the three streams, those given and those made inside |
 //! | [`operate`] | (what boxes below and the owner do with its streams) |
-//! | [`file`] | files that the host has granted |
+//! | [`file`], [`disk`], [`pieces`] | files that the host has granted |
 //! | [`math`] | random numbers |
 //! | [`os`], [`date`] | clocks, dates, the environment, `exit` |
 //! | [`package`], [`search`] | `require`, `package.searchpath` |
@@ -20,6 +20,7 @@ pub mod base;
 pub mod coroutine;
 pub mod date;
 pub mod debug;
+mod disk;
 pub mod file;
 pub mod io;
 mod made;
@@ -30,6 +31,7 @@ pub mod number;
 pub mod operate;
 pub mod os;
 pub mod package;
+mod pieces;
 pub mod search;
 pub mod stream;
 pub mod string;

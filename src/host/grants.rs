@@ -65,14 +65,16 @@ fn push_plain(s: State, arg: c_int, at: c_int) {
     s.push_nil();
     while s.next(grant) {
         if !matches!(s.bytes(-2), Some(b"path" | b"write")) {
-            push_option(s, at, c"");
-            s.push_cstr(c": unknown field ");
-            s.copy(-4);
-            if s.kind(-1) != Kind::String {
+            s.push_cstr(c"unknown option 'files[\"");
+            s.copy(at);
+            s.push_cstr(c"\"].");
+            s.copy(-5);
+            if !matches!(s.kind(-1), Kind::String | Kind::Number) {
                 s.push_type_name(-1);
                 s.replace(-2);
             }
-            s.concat(3);
+            s.push_cstr(c"'");
+            s.concat(5);
             s.arg_error_top(arg);
         }
         s.pop(1);

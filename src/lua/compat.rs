@@ -12,6 +12,10 @@ use mlua::ffi::*;
 /// The code in a chunk is text: what to hand to `lua_load`'s mode.
 pub const TEXT: &std::ffi::CStr = c"t";
 
+/// Name of the Lua code that is ours: messages speak of who called it.
+#[cfg(any(feature = "lua51", feature = "luajit"))]
+pub const OWN_CHUNK: &std::ffi::CStr = c"=[sandbox]";
+
 /// LuaJIT: hooks belong to the whole state, and compiled code never sees them.
 pub const JIT: bool = cfg!(feature = "luajit");
 /// Lua 5.1 and LuaJIT: no `__gc` on tables, functions have environments, no `lua_rawlen`.
@@ -164,14 +168,10 @@ pub unsafe fn close_thread(_co: *mut lua_State, _from: *mut lua_State) -> bool {
     true
 }
 
-/// After a soft stop: whether the collector, which may have been in the middle of a finalizer, still works; starts it if need be.
+/// After a soft stop: whether the collector, which may have been in the middle of a finalizer, still works.
 pub unsafe fn collector_survives(state: *mut lua_State) -> bool {
     // 5.4 refuses every option while a finalizer runs, and one that was left runs for ever.
-    if lua_gc(state, LUA_GCCOUNT, 0) < 0 {
-        return false;
-    }
-    lua_gc(state, LUA_GCRESTART, 0);
-    true
+    lua_gc(state, LUA_GCCOUNT, 0) >= 0
 }
 
 /// Whether a count hook fires in a chunk of Lua that is run for the purpose.
@@ -266,6 +266,29 @@ pub unsafe fn text_to_number(state: *mut lua_State) {
         } else {
             lua_pushnil(state);
         }
+    }
+}
+
+/// `lua_rawgeti` for any number: up to Lua 5.2 it takes a C int.
+pub unsafe fn raw_geti(state: *mut lua_State, index: c_int, n: i64) {
+    if INTEGERS || c_int::try_from(n).is_ok() {
+        lua_rawgeti(state, index, n as lua_Integer);
+    } else {
+        let index = lua_absindex(state, index);
+        push_integer(state, n);
+        lua_rawget(state, index);
+    }
+}
+
+/// `lua_rawseti`, likewise.
+pub unsafe fn raw_seti(state: *mut lua_State, index: c_int, n: i64) {
+    if INTEGERS || c_int::try_from(n).is_ok() {
+        lua_rawseti(state, index, n as lua_Integer);
+    } else {
+        let index = lua_absindex(state, index);
+        push_integer(state, n);
+        lua_insert(state, -2);
+        lua_rawset(state, index);
     }
 }
 

@@ -13,16 +13,18 @@
 //! an index names a slot that exists, and no more than 20 values are pushed without [`State::check_stack`].
 #![allow(unsafe_code)]
 
+mod caller;
 pub mod compat;
 mod function;
 mod state;
 mod traceback;
+mod yielding;
 
 pub use function::{function, Entry};
 pub use state::{Kind, State};
 
-/// The module leaves Lua's symbols to the interpreter that loads it; a test binary has to bring them itself.
-#[cfg(test)]
+/// The module leaves Lua's symbols to the interpreter that loads it; a test binary or a fuzzer has to bring them itself.
+#[cfg(any(test, fuzzing))]
 mod interpreter {
     #[cfg_attr(feature = "lua51", link(name = "lua5.1"))]
     #[cfg_attr(feature = "lua52", link(name = "lua5.2"))]

@@ -7,7 +7,7 @@
 //! | [`exchange`], [`memo`] | the buffers of one crossing, and the desk that lends them |
 //! | [`link`], [`proxy`] | functions that cross: exports, proxies, releases |
 //! | [`streams`] | file handles that cross |
-//! | [`ledger`] | what of that lies outside both heaps |
+//! | [`ledger`], [`transit`] | what of that lies outside both heaps; what is on its way |
 //! | [`level`] | which side of which wall a Lua state is on |
 //! | [`limits`] | the table of limits, allowances and what was spent |
 //! | [`core`] | what is known of a box outside its heap |
@@ -41,3 +41,4 @@ pub mod run;
 pub mod serve;
 pub mod streams;
 pub mod trace;
+mod transit;

@@ -28,19 +28,34 @@
 --
 -- @module sandbox
 
---- The limits of a box: options of `sandbox.new` and `sandbox.run`, and the argument and result of
+--- The limits and grants of a box: options of `sandbox.new` and `sandbox.run`, and the argument and result of
 -- `box:limits`.
--- `math.huge` lifts a limit. A box below another spends its own limits and those of every box above it.
+-- `math.huge` lifts a limit. A box below another spends its own limits and those of every box above it. When one runs
+-- out, the box whose limit it was is stopped (of several, the outermost), those above go on, and those below stay
+-- `"ready"` with all they hold, but for one whose own code stood in a C call or in compiled code: that one is
+-- `"killed"`. A killed box takes the boxes below it along.
 -- @table options
 -- @tfield[opt=67108864] number memory bytes, 64 MiB unless set: the box's heap, its streams' and values'
 --   buffers, and all boxes below it. Past it Lua raises `not enough memory`, which the code inside may catch
 -- @tfield[opt=10] number cpu seconds of the thread's CPU time spent inside the box, host callbacks excluded
--- @tfield[opt=math.huge] number wall seconds of real time of each call into the box, host callbacks included
--- @tfield[opt=math.huge] number output bytes through stdout and stderr
+-- @tfield[opt=math.huge] number wall seconds of real time of each call into the box, host callbacks included. It
+--   stops a box that waits for a file of the host's, too (a silent pipe, a stuck reader): what was read by then
+--   stays for the next reader, what could not be written of that write is dropped
+-- @tfield[opt=math.huge] number output bytes through stdout and stderr, and written to files
+-- @tfield[opt=16] number|table files a number: how many files the box and all boxes below it may have open at
+--   once; one more is an ordinary error of `io.open` (nil, `a.txt: files limit of 16 files exceeded`, 24). As an
+--   option of `sandbox.new` and `sandbox.run`, a table grants directories of the host: each key is an absolute path
+--   inside, each value a table of `path`, a directory (in a box: one that it sees itself), and `write`, true where
+--   the box may write there; or just the path, for reading alone. The longest path inside that a name begins with
+--   decides; no link leads out of a directory; only regular files are opened
 -- @tfield[opt] number depth levels of boxes below this one; what is left of `MAX_DEPTH` unless set, and never
 --   more than that
 -- @tfield[opt="life"] string per what an allowance of `cpu` and `output` lasts for: `"life"`, the box's life
 --   or until `box:limits` starts a new one, or `"call"`, each call from the host
+-- @tfield[opt] table modules what `require` gives inside, by name (`sandbox.new` and `sandbox.run` only). A
+--   string is the path of a Lua file: text, read when it is first required, compiled inside, known there by the
+--   module's name. Anything else is the value, copied when the box is made. One that has a library's name takes
+--   that library's place for `require`
 -- @see box:limits
 
 --- The version of this library, a string.
@@ -53,9 +68,11 @@
 -- @function new
 -- @tparam[opt] table options see `options`
 -- @treturn box the box, `"ready"`, its streams acting like /dev/null, its environment empty
--- @raise an unknown option, or a value of the wrong type or range, by the option's name; `not enough memory`;
---   one level more than `depth` allows, with a message that says so
+-- @raise an unknown option, or a value of the wrong type or range, by the option's name, such as
+--   `option 'files["/data"].path': cannot open dir: No such file or directory`; `not enough memory`; one level
+--   more than `depth` allows, with a message that says so
 -- @usage local box = sandbox.new({ memory = 32 * 2^20, cpu = 1 })
+-- @usage local box = sandbox.new({ files = { ["/data"] = { path = "data", write = true }, ["/lib"] = "lua" } })
 
 --- Runs code in a box of its own: new, run, close.
 -- @function run
@@ -188,7 +205,9 @@
 -- @treturn ?string what stopped it, if it is exhausted or killed: `memory`, `cpu`, `wall`, `instructions`,
 --   `output`, `stack` (recursion in C) or `fault` (a crash of the interpreter)
 
---- Tells the box's own stack at its last error.
+--- Tells the box's own stack at its last error: one that a call into the box raised, or a stop.
+-- The message comes first. It stands alone where the stack can't be read: after a hard stop, and where memory ran out.
+--
 -- If the error came through other sides (a host function that the box called, a box below), their parts come first,
 -- innermost side first; a line such as `(called from the box)` or `(called from the host)` ends each. Parts of levels
 -- above the one that asks are left out.

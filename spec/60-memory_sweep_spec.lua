@@ -56,6 +56,17 @@ local SCRIPTS = {
     end
     collectgarbage() collectgarbage()
     return next(weak) == nil and ran and "done"]],
+  ["files"] = [[
+    local f = assert(io.open("/spec/helpers.lua"))
+    local line, n = f:read("*l"), #f:read("*a")
+    assert(f:seek("set", 4) == 4 and #f:read(10) == 10)
+    for l in io.lines("/spec/helpers.lua") do n = n + #l end
+    f:close()
+    local chunk = assert(loadfile("/spec/attacks/header.lua"))
+    local below = sandbox.new { files = { ["/"] = "/spec/c" } }
+    local missing = below:dostring("local _, message = io.open('missing') return message")
+    below:close()
+    return n > 1000 and type(chunk()) == "table" and missing == "missing: No such file or directory" and "done"]],
   ["boxes below"] = [[
     local b = sandbox.new()
     b:set("t", { 1, 2 })
@@ -69,7 +80,7 @@ local SCRIPTS = {
 
 --- One try with that budget: the box is made, connected, run and read. Gives "done", or raises.
 local function try(budget, script)
-  local box = sandbox.new { memory = budget, cpu = 20 }
+  local box = sandbox.new { memory = budget, cpu = 20, files = { ["/spec"] = "spec" } }
   local input = helpers.handle("one\ntwo\n" .. ("long "):rep(1000) .. "\n")
   local ok, result = pcall(function()
     box:stdin(input)

@@ -42,7 +42,7 @@ end
 
 -- Boxes and files -----------------------------------------------------------------------------------------------
 
-local boxes, files = {}, {}
+local boxes, files, directories = {}, {}, {}
 
 --- A new box, closed after the case.
 function helpers.box(options)
@@ -66,11 +66,29 @@ function helpers.handle(content, mode)
   return assert(io.open(helpers.file(content), mode or "rb"))
 end
 
+--- The path of a new named pipe, removed after the case. Opened "r+" it stays open by itself, and silent.
+function helpers.fifo()
+  local path = helpers.file("")
+  os.remove(path)
+  assert.is_truthy(os.execute("mkfifo " .. path))
+  return path
+end
+
+--- The path of a new directory, removed with all that is in it after the case.
+function helpers.directory()
+  local path = os.tmpname()
+  os.remove(path)
+  assert(os.execute(("mkdir %q"):format(path)))
+  directories[#directories + 1] = path
+  return path
+end
+
 --- For after_each.
 function helpers.tidy()
   for _, box in ipairs(boxes) do box:close() end
   for _, path in ipairs(files) do os.remove(path) end
-  boxes, files = {}, {}
+  for _, path in ipairs(directories) do os.execute(("rm -rf %q"):format(path)) end
+  boxes, files, directories = {}, {}, {}
 end
 
 --- Assigns a file to the box's stdout (or "stderr"); the function it returns gives what was written so far.
@@ -108,6 +126,33 @@ function helpers.at_every_depth(code, arguments)
     end
     assert(ok, ("%s (host of boxes at depth %d)"):format(tostring(message), depth))
   end
+end
+
+-- Where Debian puts pure Lua libraries: the first that has one wins. Some packages leave out the newest Lua.
+local versions = { "5.4", "5.3", "5.2", "5.1" }
+while versions[1] ~= _VERSION:match("%d%.%d") do table.remove(versions, 1) end
+
+--- What `package.path` must have for the libraries that this Lua's own folder lacks.
+helpers.library_path = ""
+for _, version in ipairs(versions) do
+  helpers.library_path = ("%s;/usr/share/lua/%s/?.lua;/usr/share/lua/%s/?/init.lua"):format(helpers.library_path, version, version)
+end
+
+--- A table for the option `modules`: the paths of these installed libraries by their names.
+function helpers.libraries(...)
+  local modules = {}
+  for _, name in ipairs { ... } do
+    for template in helpers.library_path:gmatch("[^;]+") do
+      local path = template:gsub("%?", (name:gsub("%.", "/")))
+      local file = not modules[name] and io.open(path)
+      if file then
+        file:close()
+        modules[name] = path
+      end
+    end
+    assert(modules[name], "the library " .. name .. " is not installed (scripts/setup test)")
+  end
+  return modules
 end
 
 -- Assertions ----------------------------------------------------------------------------------------------------
@@ -201,9 +246,13 @@ end
 --- Runs a chunk in a host process of its own, so that a crash is seen as one; gives its output and its exit code
 -- (128 + n for signal n). `shell` is put before the command, such as "ulimit -s 256;".
 function helpers.in_process(code, shell)
-  local path = helpers.file(("package.cpath = %q\n"):format(package.cpath) .. code)
-  local command = ("{ %s timeout 60 %s %s; } 2>&1 </dev/null; echo exit=$?")
-    :format(shell or "", helpers.interpreter, path)
+  return helpers.script(helpers.file(("package.cpath = %q\n"):format(package.cpath) .. code), 60, shell)
+end
+
+--- The same for a script by its path, with its arguments, within so many seconds.
+function helpers.script(path, seconds, shell)
+  local command = ("{ %s timeout %d %s %s; } 2>&1 </dev/null; echo exit=$?")
+    :format(shell or "", seconds, helpers.interpreter, path)
   local pipe = assert(io.popen(command))
   local output = pipe:read("*a")
   pipe:close()

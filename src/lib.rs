@@ -65,6 +65,9 @@ compile_error!(
 );
 
 mod engine;
+#[cfg(any(test, fuzzing))]
+#[doc(hidden)]
+pub mod fuzzing;
 mod gate;
 mod guest;
 mod host;

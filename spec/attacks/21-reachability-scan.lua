@@ -7,7 +7,7 @@
 --   in 104; this walk sometimes crashes Debian's LuaJIT (see 87), which may cost the box
 
 local forbidden = {}
-for name in ([[execute popen remove rename tmpname tmpfile setlocale loadlib searchpath cdef
+for name in ([[execute popen remove rename tmpname tmpfile setlocale loadlib cdef
     getregistry sethook gethook getupvalue setupvalue upvaluejoin upvalueid getlocal setlocal
     setuservalue setcstacklimit dlopen getinfo]]):gmatch "[%w_]+" do
   forbidden[name] = true

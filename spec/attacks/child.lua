@@ -5,6 +5,7 @@ local name, word = arg[1], arg[2]
 local header = dofile(dir .. "header.lua")
 local invariants = dofile(dir .. "invariants.lua")
 local checks = dofile(dir .. "checks.lua")
+local tree = dofile(dir .. "tree.lua")
 local sandbox = require "sandbox"
 
 local MB, GRACE = 2 ^ 20, 2
@@ -169,9 +170,23 @@ local function account(box)
   check(trace[1] and (trace[2] == nil or type(trace[2]) == "string"), "traceback gave " .. tostring(trace[2]))
 end
 
+-- What this process has open in a directory.
+local function open_below(base)
+  local pid = assert(io.open("/proc/self/stat")):read("*n")
+  local pipe = assert(io.popen(("ls -l /proc/%d/fd 2>/dev/null"):format(pid)))
+  local found
+  for line in pipe:lines() do found = line:find(" -> " .. base, 1, true) and line or found end
+  pipe:close()
+  return found
+end
+
 local function attack(number, count)
   local seen = capture()
+  local base = read.files and tree.make(read.racing)
+  -- as an option a table, what is granted; of `box:limits` a number
+  limits.files = base and { ["/"] = { path = base .. "/in", write = true }, ["/read"] = base .. "/in" } or nil
   local box = sandbox.new(limits)
+  limits.files = nil
   box:stdin(nil)
   box:stdout(seen.stream)
   box:stderr(seen.stream)
@@ -188,6 +203,11 @@ local function attack(number, count)
   bounded("close", 0, box.close, box)
   check(box:status() == "closed", "the box is not closed")
   check(pcall(box.close, box), "the box cannot be closed twice")
+  if base then
+    tree.check(base, check)
+    check(not open_below(base), "a file is open after the close: " .. tostring(open_below(base)))
+    tree.remove(base)
+  end
   return seen
 end
 

@@ -1,5 +1,5 @@
 -- The header of an attack: comment lines `-- field: text` on top of the file, a longer text going on after `--   `.
--- Fields: class, correct, expect (also `expect 5.1,jit` for some versions), versions, limits, boxes, then, note.
+-- Fields: class, correct, expect (also `expect 5.1,jit` for some versions), versions, limits, boxes, files, then, note.
 local header = {}
 
 header.versions = { "5.1", "5.2", "5.3", "5.4", "jit" }
@@ -8,7 +8,7 @@ header.kinds = { memory = true, cpu = true, wall = true, instructions = true, ou
 header.limits = { memory = true, cpu = true, wall = true, output = true }
 
 local single = { class = true, correct = true, expect = true, versions = true, limits = true, boxes = true,
-  ["then"] = true, note = true }
+  ["then"] = true, note = true, files = true }
 
 local function contains(list, wanted)
   for _, item in ipairs(list) do
@@ -87,6 +87,8 @@ function header.read(path)
   read.expect = outcomes_of(fields.expect)
   read.limits = limits_of(fields.limits or "")
   read.boxes = fields.boxes and assert(tonumber(fields.boxes), "not a number of boxes") or 1
+  assert(not fields.files or fields.files == "tree" or fields.files == "tree, racing", "no such files")
+  read.files, read.racing = fields.files ~= nil, fields.files == "tree, racing"
   read.again = fields["then"] and outcomes_of(fields["then"])
   return read
 end

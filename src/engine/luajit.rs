@@ -12,6 +12,8 @@
 //! Offsets are relative to the state's main thread, which LuaJIT allocates in one block with all that is read here (`GG_State`).
 #![allow(unsafe_code)]
 
+mod global;
+
 use std::ffi::CStr;
 use std::os::raw::{c_int, c_void};
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
@@ -26,6 +28,7 @@ use super::switch::Task;
 use super::zone::{ZONE_HOST, ZONE_VM};
 use super::{Finish, Message};
 use crate::lua::compat;
+pub use global::{global_of, learn, running, set_running, words_at};
 
 const HOOK_ACTIVE: u8 = 0x10;
 const HOOK_GC: u8 = 0x40;

@@ -2,6 +2,8 @@
 
 #![allow(unsafe_code)]
 
+use mlua::ffi::lua_State;
+
 use super::heap::Heap;
 
 /// Looks once at how this build of LuaJIT lies in memory.
@@ -25,3 +27,23 @@ pub unsafe fn may_hold_lock(_pc: usize, _sp: usize, _base: usize) -> bool {
 
 /// After a stack was left at a fault: gives back the unwinder's lock.
 pub fn release_unwinder() {}
+
+/// Finds out where the running thread is noted.
+///
+/// # Safety
+/// None is needed here; the twin runs Lua.
+pub unsafe fn learn(_state: *mut lua_State) {}
+
+/// The thread that is taken for the running one: PUC Lua keeps no such note.
+///
+/// # Safety
+/// None is needed here; the twin reads the state.
+pub unsafe fn running(_state: *mut lua_State) -> *mut lua_State {
+    std::ptr::null_mut()
+}
+
+/// Notes which thread runs.
+///
+/// # Safety
+/// None is needed here; the twin writes to the state.
+pub unsafe fn set_running(_state: *mut lua_State, _thread: *mut lua_State) {}

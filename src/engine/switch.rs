@@ -237,8 +237,35 @@ pub unsafe extern "C-unwind" fn stop_hook(state: *mut lua_State, ar: *mut lua_De
     }
 }
 
+/// How far up from where a box's code asked something its nearest line of Lua is looked for.
+const NEAR: std::os::raw::c_int = 16;
+
+/// Where the code on a seat stands: as a stop's hook has noted, or, while it waits for an answer, where it asked.
+pub fn standing(seat: &Seat) -> Position {
+    let noted = seat.position.get();
+    let current = seat.current.load(Relaxed);
+    if noted.line > 0 || current.is_null() {
+        return noted;
+    }
+    // SAFETY: the thread belongs to the box whose stack is suspended in a call of ours; looking at its call list changes and
+    // raises nothing.
+    unsafe {
+        let mut ar: lua_Debug = std::mem::zeroed();
+        for level in 0..NEAR {
+            if mlua::ffi::lua_getstack(current, level, &mut ar) == 0 {
+                break;
+            }
+            let position = position_of(current, &mut ar);
+            if position.line > 0 {
+                return position;
+            }
+        }
+    }
+    noted
+}
+
 /// # Safety
-/// `ar` is what a hook of `state` was given.
+/// `ar` is what a hook of `state` was given, or `lua_getstack` has filled.
 unsafe fn position_of(state: *mut lua_State, ar: *mut lua_Debug) -> Position {
     let mut position = Position::UNKNOWN;
     // SAFETY: "Sl" fills fixed fields and allocates nothing.

@@ -6,15 +6,18 @@ use super::core::{Core, Status};
 use super::driver::for_owner;
 use super::encode::Side;
 use super::exchange::{Exchange, NoMemory};
+use super::grants::Grants;
 use super::limits::{slot_size, whole, Asked, Limit, MAX_DEPTH};
 use super::parcel::{Field, Item, Reader, Writer, HEADER};
 use super::realm::Realm;
 use super::request::{Bound, Entry, Id, Reply, Request, Stream, StreamOp};
 use super::serve::What;
-use super::{files, options, random};
-use crate::engine::clock;
+use super::{files, image, opened, options, random};
+use crate::engine::clock::{self, NEVER};
 use crate::engine::heap::{Budget, Heap, Slot};
-use crate::host::driver_io;
+use crate::engine::seat::Seat;
+use crate::engine::switch::standing;
+use crate::host::driver_io::{self, Stopped};
 
 /// What comes of a request.
 pub enum Answer {
@@ -23,8 +26,10 @@ pub enum Answer {
     Start(Rc<Core>, Entry),
     /// The level above is to serve it.
     Owner(What),
-    /// The box of that id has run out of something.
-    Stop(Limit, Id),
+    /// The box, or one above it, has run out of something.
+    Stop,
+    /// Time was up before the host's file was done.
+    Interrupted,
 }
 
 /// The exchange behind the pointer that a level has sent.
@@ -76,15 +81,39 @@ fn said(exchange: *mut Exchange, text: &str, reply: Reply) -> Reply {
     }
 }
 
-fn sent(exchange: *mut Exchange) -> Reader<'static> {
+pub fn sent(exchange: *mut Exchange) -> Reader<'static> {
     match exchange_of(exchange) {
         Some(e) => Reader::new(e.buffer(Side::Out).as_slice()),
         None => Reader::new(&[]),
     }
 }
 
+/// From where something is asked.
+#[derive(Clone, Copy)]
+pub struct Place {
+    /// Of a box: where its code is suspended.
+    pub seat: Option<&'static Seat>,
+    /// How long the host's files may keep it waiting for a box below: on the monotonic clock, ns.
+    pub deadline: u64,
+}
+
+impl Place {
+    pub const HOST: Place = Place { seat: None, deadline: NEVER };
+
+    /// The line that asks, for a message; empty where that is unknown.
+    pub fn position(self) -> String {
+        self.seat.map(|seat| standing(seat).prefix()).unwrap_or_default()
+    }
+}
+
 /// Answers one request of `asker` (`None`: the host).
-pub fn answer(realm: &Realm, asker: Option<&Rc<Core>>, request: Request, exchange: *mut Exchange) -> Answer {
+pub fn answer(
+    realm: &Realm,
+    asker: Option<&Rc<Core>>,
+    request: Request,
+    exchange: *mut Exchange,
+    place: Place,
+) -> Answer {
     let find = |id: Id| {
         let core = realm.find(id)?;
         let mine = match (&core.parent, asker) {
@@ -96,13 +125,19 @@ pub fn answer(realm: &Realm, asker: Option<&Rc<Core>>, request: Request, exchang
     };
     let closed = || Answer::Reply(error(exchange, "sandbox is closed"));
     let reply = match request {
-        Request::New => match options::read(sent(exchange)) {
-            Err(text) => misuse(exchange, 1, &text),
-            Ok(asked) => match make(realm, asker, &asked) {
-                Ok(core) => return Answer::Start(core, Entry::Open),
-                Err(text) => said(exchange, &text, Reply::Misuse(0)),
-            },
-        },
+        Request::New => {
+            let mut wanted = Vec::new();
+            let read = options::read(sent(exchange), Some(&mut wanted));
+            let granted = read.and_then(|asked| Ok((asked, Grants::grant(&wanted, asker)?)));
+            match granted {
+                Err(text) => misuse(exchange, 1, &text),
+                Ok((asked, grants)) => match make(realm, asker, &asked, grants) {
+                    Ok((core, Some(entry))) => return Answer::Start(core, entry),
+                    Ok((core, None)) => values(exchange, |w| w.float(core.id.0 as f64)),
+                    Err(text) => said(exchange, &text, Reply::Misuse(0)),
+                },
+            }
+        }
         Request::Run { id, entry } => match find(id) {
             Some(core) => return Answer::Start(core, entry),
             None => return closed(),
@@ -144,11 +179,18 @@ pub fn answer(realm: &Realm, asker: Option<&Rc<Core>>, request: Request, exchang
             None => return closed(),
         },
         Request::ReadFile { id } => match (asker, find(id)) {
-            (None, Some(core)) => files::read_source(sent(exchange), exchange, core.budget.headroom()),
             (_, None) => return closed(),
-            // Nothing of the file system is granted to a box.
-            (Some(_), _) => files::refuse(sent(exchange), exchange),
+            (None, Some(core)) => files::read_source(sent(exchange), exchange, core.budget.headroom()),
+            (Some(asker), Some(core)) => {
+                files::read_granted(asker, sent(exchange), exchange, core.budget.headroom())
+            }
         },
+        Request::Source | Request::Readable | Request::OpenFile { .. } | Request::File { .. } => {
+            match asker {
+                Some(core) => return opened::answer(core, request, exchange, place),
+                None => Reply::NoMemory,
+            }
+        }
         Request::Clock => {
             values(exchange, |w| w.float(asker.map_or(0.0, |core| core.spent.get().cpu_total as f64 / 1e9)))
         }
@@ -158,14 +200,14 @@ pub fn answer(realm: &Realm, asker: Option<&Rc<Core>>, request: Request, exchang
             _ => values(exchange, |w| w.nil()),
         },
         Request::Stream { stream, op } => match asker {
-            Some(core) => return stream_request(core, stream, op, request, exchange),
+            Some(core) => return stream_request(core, (stream, op), request, exchange, place),
             None => Reply::NoMemory,
         },
         Request::Given { number, op } => match asker {
-            Some(core) => return given_request(core, number, op, request, exchange),
+            Some(core) => return given_request(core, number, op, request, exchange, place),
             None => Reply::NoMemory,
         },
-        Request::Call { .. } => match for_owner(request) {
+        Request::Call { .. } | Request::Module => match for_owner(request) {
             Some(what) => return Answer::Owner(what),
             None => Reply::NoMemory,
         },
@@ -173,8 +215,13 @@ pub fn answer(realm: &Realm, asker: Option<&Rc<Core>>, request: Request, exchang
     Answer::Reply(reply)
 }
 
-/// A new box with nothing in its heap.
-fn make(realm: &Realm, parent: Option<&Rc<Core>>, asked: &Asked) -> Result<Rc<Core>, String> {
+/// A new box, and what is to run in it before it can be used.
+fn make(
+    realm: &Realm,
+    parent: Option<&Rc<Core>>,
+    asked: &Asked,
+    grants: Grants,
+) -> Result<(Rc<Core>, Option<Entry>), String> {
     let no_memory = || crate::lua::compat::NO_MEMORY.to_owned();
     if let Some(parent) = parent {
         if parent.depth_left() == 0 {
@@ -186,13 +233,46 @@ fn make(realm: &Realm, parent: Option<&Rc<Core>>, asked: &Asked) -> Result<Rc<Co
     }
     let memory = asked.get(Limit::Memory).unwrap_or(Limit::Memory.definition().default);
     let budget = Budget::new(whole(memory), parent.map(|p| Rc::clone(&p.budget)));
-    let slot = Slot::take(slot_size(memory)).ok_or_else(no_memory)?;
-    let heap = Heap::create(slot, Rc::clone(&budget)).ok_or_else(no_memory)?;
+    let image = image::current();
+    let mut slot = Slot::take(slot_size(memory)).ok_or_else(no_memory)?;
+    if image.as_ref().is_some_and(|(image, tested)| !tested && image.heap.was_at(&slot)) {
+        // Taken before the first one is given back.
+        slot = Slot::take(slot_size(memory)).ok_or_else(no_memory)?;
+    }
+    let image = image.filter(|(image, _)| image.heap.fits(&slot));
+    let heap = match &image {
+        Some((image, _)) => Heap::stamp(slot, Rc::clone(&budget), &image.heap),
+        None => Heap::create(slot, Rc::clone(&budget)),
+    };
+    let heap = heap.ok_or_else(no_memory)?;
     let id = realm.reserve().ok_or_else(no_memory)?;
     let core = Rc::new(Core::new(id, parent.cloned(), asked, budget, random::seed()));
     *core.heap.borrow_mut() = Some(heap);
+    *core.files.grants.borrow_mut() = grants;
     realm.insert(Rc::clone(&core));
-    Ok(core)
+    let first = match image {
+        Some((image, tested)) => {
+            image.adopt(&core);
+            (!tested).then_some(Entry::Check)
+        }
+        None => Some(Entry::Open),
+    };
+    Ok((core, first))
+}
+
+/// Empties the heap of a box that has not been opened yet; false where there is no memory for another.
+pub fn empty(core: &Core) -> bool {
+    core.status.set(Status::Ready);
+    core.main.set(std::ptr::null_mut());
+    core.threads.set(0);
+    let Ok(mut place) = core.heap.try_borrow_mut() else { return false };
+    if let Some(mut heap) = place.take() {
+        // The test may have crashed in it.
+        heap.distrust();
+    }
+    let slot = Slot::take(slot_size(core.limits.get().memory));
+    *place = slot.and_then(|slot| Heap::create(slot, Rc::clone(&core.budget)));
+    place.is_some()
 }
 
 fn status(core: Option<Rc<Core>>, exchange: *mut Exchange) -> Reply {
@@ -230,7 +310,7 @@ fn usage(realm: &Realm, core: &Core, exchange: *mut Exchange) -> Reply {
 }
 
 fn limits(core: &Core, exchange: *mut Exchange) -> Reply {
-    let set = options::read(sent(exchange)).and_then(|asked| core.set_limits(&asked));
+    let set = options::read(sent(exchange), None).and_then(|asked| core.set_limits(&asked));
     if let Err(text) = set {
         return misuse(exchange, 2, &text);
     }
@@ -238,7 +318,7 @@ fn limits(core: &Core, exchange: *mut Exchange) -> Reply {
     let field = |limit: Limit| {
         let value = limits.get(limit);
         // Bytes and levels are whole numbers.
-        if matches!(limit, Limit::Memory | Limit::Output | Limit::Depth) && value < 9e15 {
+        if matches!(limit, Limit::Memory | Limit::Output | Limit::Depth | Limit::Files) && value < 9e15 {
             Field::Integer(value as i64)
         } else {
             Field::Float(value)
@@ -251,58 +331,57 @@ fn limits(core: &Core, exchange: *mut Exchange) -> Reply {
             ("wall", field(Limit::Wall)),
             ("output", field(Limit::Output)),
             ("depth", field(Limit::Depth)),
+            ("files", field(Limit::Files)),
             ("per", Field::String(limits.per.name().as_bytes())),
         ])
     })
 }
 
 /// Bytes of the one string in a parcel.
-fn payload(exchange: *mut Exchange) -> &'static [u8] {
+pub fn payload(exchange: *mut Exchange) -> &'static [u8] {
     match sent(exchange).item() {
         Some(Item::String(s)) => s,
         _ => &[],
     }
 }
 
-/// Counts what is to be written to stdout or stderr; what goes past a limit is cut off. Whose limit that was, if any.
-fn limit_output(core: &Core, exchange: *mut Exchange) -> Option<Id> {
-    let (allowed, stopped) = core.charge_output(payload(exchange).len());
-    let stopped = stopped?;
-    shorten(exchange, allowed);
-    Some(stopped.id)
-}
-
-/// The same where a level above writes: what fits is still written; the box is stopped when control would come back to it.
-pub fn count_output(core: &Core, exchange: *mut Exchange) {
-    let victim = limit_output(core, exchange);
-    if let Some(victim) = core.chain().find(|c| Some(c.id) == victim) {
-        victim.exhaust(Limit::Output, "");
+/// Counts what is to be written as output; what goes past a limit is cut off. What fits is still written: whoever ran out is stopped
+/// when control would come back.
+pub fn limit_output(core: &Core, exchange: *mut Exchange, position: &str) {
+    let (allowed, victim) = core.charge_output(payload(exchange).len());
+    if let Some(victim) = victim {
+        shorten(exchange, allowed);
+        victim.exhaust(Limit::Output, position);
     }
 }
 
 fn stream_request(
     core: &Rc<Core>,
-    stream: Stream,
-    op: StreamOp,
+    (stream, op): (Stream, StreamOp),
     request: Request,
     exchange: *mut Exchange,
+    place: Place,
 ) -> Answer {
     let (bound, _) = core.binding(stream);
-    let counts = op == StreamOp::Write && stream != Stream::In;
+    if op == StreamOp::Write && stream != Stream::In {
+        limit_output(core, exchange, &place.position());
+    }
     if bound == Bound::Object {
-        if counts {
-            count_output(core, exchange);
-        }
         return for_owner(request).map_or(Answer::Reply(Reply::NoMemory), Answer::Owner);
     }
-    let victim = if counts { limit_output(core, exchange) } else { None };
     let reply = match bound {
-        Bound::File(address) => driver_io::operate(address, op, payload(exchange), exchange),
-        _ => driver_io::null(op, exchange),
+        Bound::File(address) => driver_io::operate(address, op, payload(exchange), exchange, place.deadline),
+        _ => Ok(driver_io::null(op, exchange)),
     };
-    match victim {
-        Some(id) => Answer::Stop(Limit::Output, id),
-        None => Answer::Reply(reply),
+    concluded(core, reply)
+}
+
+/// What comes of an operation that may have used up an allowance of output, or been cut short.
+fn concluded(core: &Core, reply: Result<Reply, Stopped>) -> Answer {
+    match reply {
+        _ if core.doomed().is_some() => Answer::Stop,
+        Ok(reply) => Answer::Reply(reply),
+        Err(Stopped) => Answer::Interrupted,
     }
 }
 
@@ -313,18 +392,18 @@ fn given_request(
     op: StreamOp,
     request: Request,
     exchange: *mut Exchange,
+    place: Place,
 ) -> Answer {
     if core.parent.is_some() {
         return for_owner(request).map_or(Answer::Reply(Reply::NoMemory), Answer::Owner);
     }
     let Some(address) = core.ledger.file(number) else { return Answer::Reply(driver_io::closed(exchange)) };
     let is_output = [Stream::Out, Stream::Err].iter().any(|&s| core.binding(s).0 == Bound::File(address));
-    let victim = if op == StreamOp::Write && is_output { limit_output(core, exchange) } else { None };
-    let reply = driver_io::operate(address, op, payload(exchange), exchange);
-    match victim {
-        Some(id) => Answer::Stop(Limit::Output, id),
-        None => Answer::Reply(reply),
+    if op == StreamOp::Write && is_output {
+        limit_output(core, exchange, &place.position());
     }
+    let reply = driver_io::operate(address, op, payload(exchange), exchange, place.deadline);
+    concluded(core, reply)
 }
 
 /// Cuts the one string of a parcel.

@@ -10,17 +10,18 @@ fn keep_traceback(s: State, level: Level) {
     let bytes = s.bytes(-1).unwrap_or_default();
     let kept = bytes.get(..LONGEST).unwrap_or(bytes);
     level.guarded(|| {
-        if let Some(core) = level.core() {
-            if let Ok(mut place) = core.traceback.try_borrow_mut() {
-                let mut copy = place.take().unwrap_or_default();
-                copy.clear();
-                if copy.try_reserve(kept.len()).is_ok() {
-                    copy.extend_from_slice(kept);
-                    *place = Some(copy);
-                }
-            }
+        if let Some(run) = level.run() {
+            run.traced.set(true);
+            run.core.set_traceback(kept);
         }
     });
+}
+
+/// Bare: the error object on top of the stack came without a traceback, since there was no memory for one: its text stands alone.
+pub fn keep_message(s: State, level: Level) {
+    if level.run().is_some_and(|run| !run.traced.get()) {
+        keep_traceback(s, level);
+    }
 }
 
 /// Bare: reads the traceback of the thread that was left, and tries the heap.
@@ -29,7 +30,9 @@ pub fn examine(s: State, level: Level, run: &Run) {
     s.stop_collector();
     let left = run.left.get();
     if !left.is_null() {
-        let said = run.core.stopped.try_borrow().map_or(&b""[..], |t| {
+        // The limit may be that of a box above.
+        let stopped = &run.core.doomed().unwrap_or(&run.core).stopped;
+        let said = stopped.try_borrow().map_or(&b""[..], |t| {
             // SAFETY: the text changes only while no code of the box runs.
             #[allow(unsafe_code)]
             unsafe {

@@ -7,6 +7,7 @@ use mlua::ffi::lua_State;
 
 use super::ledger::Ledger;
 use super::limits::{nanoseconds, Asked, Limit, Per, MAX_DEPTH};
+use super::opened::Files;
 use super::request::{Bound, Id, Stream};
 use crate::engine::clock::NEVER;
 use crate::engine::heap::{Budget, Heap};
@@ -66,12 +67,16 @@ pub struct Core {
     /// What each stream is bound to, and the number of that assignment.
     streams: [Cell<(Bound, u64)>; 3],
     pub environment: Cell<bool>,
+    /// What it sees of the file system.
+    pub files: Files,
     pub exit: Cell<Option<i64>>,
     pub ledger: Ledger,
     /// Mixed into what `tostring` shows.
     pub secret: u64,
     /// State of `math.random`.
     pub random: Cell<[u64; 4]>,
+    /// The heap is a copy whose own generator, if it has one, is still that of all copies.
+    pub unseeded: Cell<bool>,
 }
 
 /// Limits in force.
@@ -82,6 +87,7 @@ pub struct Limits {
     pub wall: f64,
     pub output: f64,
     pub depth: f64,
+    pub files: f64,
     pub per: Per,
 }
 
@@ -107,6 +113,7 @@ impl Limits {
             wall: value(Limit::Wall),
             output: value(Limit::Output),
             depth: value(Limit::Depth),
+            files: value(Limit::Files),
             per: asked.per.unwrap_or_default(),
         }
     }
@@ -118,6 +125,7 @@ impl Limits {
             Limit::Wall => self.wall,
             Limit::Output => self.output,
             Limit::Depth => self.depth,
+            Limit::Files => self.files,
         }
     }
 }
@@ -147,10 +155,12 @@ impl Core {
             call_began: Cell::new(0),
             streams: [const { Cell::new((Bound::Nothing, 1)) }; 3],
             environment: Cell::new(false),
+            files: Files::default(),
             exit: Cell::new(None),
             ledger,
             secret,
             random: Cell::new(random),
+            unseeded: Cell::new(false),
         }
     }
 
@@ -246,6 +256,20 @@ impl Core {
         }
         self.status.set(Status::Killed(kind));
         self.say(message);
+        // Its stack can't be read.
+        self.set_traceback(message.as_bytes());
+    }
+
+    /// Keeps what [`Request::Traceback`](super::request::Request) gives.
+    pub fn set_traceback(&self, text: &[u8]) {
+        if let Ok(mut place) = self.traceback.try_borrow_mut() {
+            let mut copy = place.take().unwrap_or_default();
+            copy.clear();
+            if copy.try_reserve(text.len()).is_ok() {
+                copy.extend_from_slice(text);
+                *place = Some(copy);
+            }
+        }
     }
 
     fn say(&self, message: &str) {
@@ -305,6 +329,9 @@ impl Core {
             limits.output = output;
             spent.output = 0;
             renewed.push(Limit::Output);
+        }
+        if let Some(files) = asked.get(Limit::Files) {
+            limits.files = files;
         }
         if let Some(per) = asked.per {
             limits.per = per;

@@ -13,10 +13,14 @@ use crate::lua::{Kind, State};
 const KEY: u8 = 0;
 const VALUE: u8 = 1;
 
-/// Pushes the values of a parcel; how many. Raises where there is no room for them.
+/// Pushes the values of a parcel; how many. Raises where there is no room for them, or where the parcel is none that
+/// [`super::encode`] writes: nothing of it is trusted.
 pub fn decode(s: State, level: Level, exchange: *mut Exchange, side: Side, link: Link) -> c_int {
     let reader = level.reader(exchange, side);
     let count = reader.count as c_int;
+    if !reader.is_plausible() {
+        broken(s);
+    }
     if count < 0 || !s.has_room(count.saturating_add(10)) {
         s.raise(c"too many values to cross (stack overflow)");
     }
@@ -32,10 +36,17 @@ pub fn decode(s: State, level: Level, exchange: *mut Exchange, side: Side, link:
         decoder.value();
     }
     decoder.rest();
+    if !decoder.reader.is_at_end() || (list != 0 && decoder.tables != i64::from(reader.tables)) {
+        broken(s);
+    }
     if list != 0 {
         s.remove(list);
     }
     count
+}
+
+fn broken(s: State) -> ! {
+    s.raise(c"broken parcel")
 }
 
 /// Bare code, so `Copy`.
@@ -83,6 +94,10 @@ impl Decoder {
         s.new_table();
         self.tables += 1;
         if self.list != 0 {
+            // Behind that many lie the tables that come later.
+            if self.tables > i64::from(self.reader.tables) {
+                broken(s);
+            }
             s.copy(-1);
             s.raw_seti(self.list, self.tables);
         }
@@ -104,7 +119,7 @@ impl Decoder {
     fn walk(&mut self, mut depth: usize) {
         let (s, level, exchange) = (self.state, self.level, self.exchange);
         loop {
-            let Some(item) = self.reader.item() else { s.raise(c"broken parcel") };
+            let Some(item) = self.reader.item() else { broken(s) };
             match item {
                 Item::Nil => s.push_nil(),
                 Item::Boolean(b) => s.push_bool(b),
@@ -112,8 +127,8 @@ impl Decoder {
                 Item::Float(n) => s.push_number(n),
                 Item::String(bytes) => s.push_bytes(bytes),
                 Item::Again(n) => {
-                    if self.list == 0 {
-                        s.raise(c"broken parcel");
+                    if self.list == 0 || i64::from(n) >= self.tables {
+                        broken(s);
                     }
                     s.raw_geti(self.list, i64::from(n) + 1);
                 }
@@ -129,7 +144,7 @@ impl Decoder {
                 Item::Standard(n) => self.link.receive_standard(s, n),
                 Item::Later => {
                     if self.list == 0 {
-                        s.raise(c"broken parcel");
+                        broken(s);
                     }
                     self.begin();
                     self.later += 1;
@@ -143,8 +158,9 @@ impl Decoder {
                     continue;
                 }
                 Item::End => {
-                    if depth == 0 {
-                        s.raise(c"broken parcel");
+                    // A key without its value would stand where the table is expected.
+                    if depth == 0 || waits(level, exchange) != KEY {
+                        broken(s);
                     }
                     level.with_exchange(exchange, |e| e.phases.vec().pop());
                     depth -= 1;
@@ -157,8 +173,9 @@ impl Decoder {
             if waits(level, exchange) == KEY {
                 level.with_exchange(exchange, |e| set_last(e.phases.vec(), VALUE));
             } else {
-                if s.is_nil(-2) || (s.kind(-2) == Kind::Number && s.number(-2).is_nan()) {
-                    s.raise(c"broken parcel");
+                let no_key = s.is_nil(-2) || (s.kind(-2) == Kind::Number && s.number(-2).is_nan());
+                if no_key || s.is_nil(-1) {
+                    broken(s);
                 }
                 s.raw_set(-3);
                 level.with_exchange(exchange, |e| set_last(e.phases.vec(), KEY));

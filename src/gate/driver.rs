@@ -9,9 +9,10 @@
 
 use std::rc::Rc;
 
-use super::answer::{self, Answer};
+use super::answer::{self, Answer, Place};
 use super::core::{Core, Kind, Status};
 use super::exchange::{Desk, Exchange};
+use super::image;
 use super::level::Level;
 use super::limits::Limit;
 use super::meter::Meter;
@@ -19,9 +20,11 @@ use super::realm::{dispose, Realm};
 use super::request::{Entry, Reply, Request};
 use super::run::{self, Run};
 use super::serve::{self, Call, What};
+use crate::engine::clock::{self, NEVER};
 use crate::engine::stack::BoxStack;
-use crate::engine::switch::Task;
-use crate::engine::{clock, luajit, Cause, Event, Finish, Message};
+use crate::engine::switch::{standing, Task};
+use crate::engine::{luajit, Cause, Event, Finish, Message};
+use crate::host::driver_io;
 use crate::lua::compat::NO_MEMORY;
 use crate::lua::State;
 
@@ -61,7 +64,7 @@ pub fn from_host(realm: &Realm, root: State, request: Request, exchange: *mut Ex
     if !realm.is_open() {
         return answer::error(exchange, "sandbox is closed");
     }
-    match answer::answer(realm, None, request, exchange) {
+    match answer::answer(realm, None, request, exchange, Place::HOST) {
         Answer::Reply(reply) => reply,
         Answer::Start(core, entry) => {
             if realm.nesting.get() >= MAX_NESTING || !crate::host::room_on_stack() {
@@ -72,7 +75,9 @@ pub fn from_host(realm: &Realm, root: State, request: Request, exchange: *mut Ex
             realm.nesting.set(realm.nesting.get() - 1);
             reply
         }
-        Answer::Owner(_) | Answer::Stop(..) => answer::error(exchange, "sandbox: not a box"),
+        Answer::Owner(_) | Answer::Stop | Answer::Interrupted => {
+            answer::error(exchange, "sandbox: not a box")
+        }
     }
 }
 
@@ -98,8 +103,7 @@ impl Driver<'_> {
         exchange: *mut Exchange,
         owner: Option<usize>,
     ) -> Result<(), Reply> {
-        // Opening is no call of the host's, and runs none of the box's code.
-        if entry != Entry::Open {
+        if entry.is_call() {
             core.begin_call();
         }
         if core.doomed().is_some_and(|doomed| std::ptr::eq(doomed, &*core)) {
@@ -138,7 +142,7 @@ impl Driver<'_> {
             return Step::Done(Reply::NoMemory);
         };
         let core = Rc::clone(&activation.run.core);
-        self.meter.enter(&core);
+        self.meter.enter(&core, activation.task.seat());
         if core.doomed().is_some() {
             return self.fall();
         }
@@ -166,7 +170,8 @@ impl Driver<'_> {
         if matches!(request, Request::Clock | Request::Usage { .. }) {
             self.meter.charge();
         }
-        match answer::answer(self.realm, Some(core), request, exchange) {
+        let place = Place { seat: Some(activation.task.seat()), deadline: self.passing_deadline() };
+        match answer::answer(self.realm, Some(core), request, exchange, place) {
             Answer::Reply(reply) => self.reply_to(current, reply),
             Answer::Start(below, entry) => match self.activate(below, entry, exchange, Some(current)) {
                 Ok(()) => Step::Go(Message::Go),
@@ -177,13 +182,26 @@ impl Driver<'_> {
                 let call = Call { id: core.id, what, exchange };
                 self.serve(current, owner, call)
             }
-            Answer::Stop(limit, victim) => {
-                if let Some(victim) = core.chain().find(|c| c.id == victim) {
-                    victim.exhaust(limit, "");
-                }
-                self.fall()
-            }
+            Answer::Stop => self.fall(),
+            Answer::Interrupted if clock::is_stopping() => self.left(core),
+            // It was for a box below, which is stopped when it is to go on.
+            Answer::Interrupted => self.reply_to(current, driver_io::interrupted(exchange)),
         }
+    }
+
+    /// When the boxes below must be done for which the current one does nothing but pass a stream's request on.
+    fn passing_deadline(&self) -> u64 {
+        let (mut deadline, mut at) = (NEVER, self.current);
+        for &waiter in self.waiting.iter().rev() {
+            if !self.activations.get(at).is_some_and(|a| a.run.passing.get()) {
+                break;
+            }
+            if let Some(activation) = self.activations.get(waiter) {
+                deadline = deadline.min(activation.run.core.wall_deadline.get());
+            }
+            at = waiter;
+        }
+        deadline
     }
 
     fn reply_to(&mut self, index: usize, reply: Reply) -> Step {
@@ -241,11 +259,17 @@ impl Driver<'_> {
         if exited {
             reply = answer::values(run.exchange, |_| Ok(()));
         }
-        if run.entry == Entry::Open {
+        if run.entry == Entry::Check {
+            image::tested(reply == Reply::Values);
+            if reply != Reply::Values {
+                return self.reopen(core, &run, owner);
+            }
+        }
+        if run.entry.is_opening() {
             reply = self.opened(&core, reply, run.exchange);
         }
         drop(run);
-        ended(&core);
+        ended(self.realm, &core);
         match owner {
             None => Step::Done(reply),
             Some(owner) => self.reply_to(owner, reply),
@@ -255,6 +279,7 @@ impl Driver<'_> {
     /// A box has been made, or not.
     fn opened(&self, core: &Rc<Core>, reply: Reply, exchange: *mut Exchange) -> Reply {
         if reply == Reply::Values {
+            image::offer(core);
             let id = core.id;
             return answer::values(exchange, |w| w.float(id.0 as f64));
         }
@@ -262,10 +287,31 @@ impl Driver<'_> {
         reply
     }
 
+    /// A copy of the image is no good: the box is opened the long way.
+    fn reopen(&mut self, core: Rc<Core>, run: &Run, owner: Option<usize>) -> Step {
+        image::tested(false);
+        ended(self.realm, &core);
+        let opened = if answer::empty(&core) {
+            self.activate(Rc::clone(&core), Entry::Open, run.exchange, owner)
+        } else {
+            Err(Reply::NoMemory)
+        };
+        match (opened, owner) {
+            (Ok(()), _) => Step::Go(Message::Go),
+            (Err(reply), owner) => {
+                self.realm.close(core.id);
+                match owner {
+                    None => Step::Done(reply),
+                    Some(owner) => self.reply_to(owner, reply),
+                }
+            }
+        }
+    }
+
     /// A soft stop: the current activation has left its stack.
     fn left(&mut self, core: &Rc<Core>) -> Step {
         let why = self.meter.settle();
-        let position = self.activations.get(self.current).map(|a| a.task.seat().position.get().prefix());
+        let position = self.activations.get(self.current).map(|a| standing(a.task.seat()).prefix());
         self.blame(core, why, &position.unwrap_or_default());
         self.fall()
     }
@@ -310,14 +356,19 @@ impl Driver<'_> {
             let left = seat.current.load(std::sync::atomic::Ordering::Relaxed);
             let whole = matches!(core.status.get(), Status::Ready | Status::Exhausted(_));
             task.abandon();
-            if whole && run.entry != Entry::Open && core.heap.borrow().is_some() {
+            if whole && !run.entry.is_opening() && core.heap.borrow().is_some() {
                 if run.entry != Entry::Autopsy {
                     self.examine(&core, run.depth, left);
                 }
                 core.threads.set(run.depth.saturating_sub(1));
             }
+            if run.entry == Entry::Check
+                && core.parent.as_ref().is_none_or(|parent| parent.doomed().is_none())
+            {
+                return self.reopen(core, &run, owner);
+            }
             let mut own = core.excuse(true);
-            if run.entry == Entry::Open {
+            if run.entry.is_opening() {
                 // LuaJIT crashes while it makes a state with too little memory, and no code but its own has run yet.
                 if matches!(core.status.get(), Status::Killed(Kind::Fault)) {
                     own = NO_MEMORY.to_owned();
@@ -326,7 +377,7 @@ impl Driver<'_> {
             }
             let (exchange, above) = (run.exchange, core.doomed().map(|d| d.excuse(true)));
             drop(run);
-            ended(&core);
+            ended(self.realm, &core);
             let caller = owner.and_then(|owner| self.activations.get(owner));
             if caller.is_some_and(|caller| caller.run.core.doomed().is_some()) {
                 continue;
@@ -382,10 +433,14 @@ fn limit_of(why: Option<u8>) -> Limit {
 }
 
 /// One call less is under way in the box; what was put off until then is done.
-fn ended(core: &Core) {
+fn ended(realm: &Realm, core: &Core) {
     core.running.set(core.running.get().saturating_sub(1));
     if core.running.get() == 0 {
         core.end_call();
+    }
+    if matches!(core.status.get(), Status::Killed(_)) {
+        // Their handles go with its heap.
+        realm.close_below(core);
     }
     if matches!(core.status.get(), Status::Killed(_))
         || (core.status.get() == Status::Closed && core.running.get() == 0)
@@ -399,6 +454,7 @@ pub fn for_owner(request: Request) -> Option<What> {
     match request {
         Request::Call { function } => Some(What::Function(function)),
         Request::Getenv => Some(What::Getenv),
+        Request::Module => Some(What::Module),
         Request::Stream { stream, op } => Some(What::Stream(stream, op)),
         Request::Given { number, op } => Some(What::Given(number, op)),
         _ => None,

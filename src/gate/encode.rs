@@ -13,8 +13,9 @@ use super::proxy;
 use super::streams::{self, Refusal};
 use crate::lua::{Kind, State};
 
-/// Slots of Lua's stack that one walk may take, two for each table around: Lua 5.1 and LuaJIT give a C function 8,000 in all.
-const REACH: c_int = 2000;
+/// Slots of Lua's stack that one walk may take, two for each table around: Lua 5.1 and LuaJIT give a C function 8,000 in all. A fuzzer
+/// wants to get there with few bytes.
+const REACH: c_int = if cfg!(any(test, fuzzing)) { 40 } else { 2000 };
 
 /// Added to the number of a value among those sent, for a table within it that was out of the walk's reach.
 const PUT_OFF: c_int = 1 << 24;
@@ -36,6 +37,8 @@ pub struct Encoder {
     link: Link,
     /// What the path of a value that can't cross begins with, and the number of the value.
     what: &'static CStr,
+    /// Whether that is the one value sent, which needs no number.
+    alone: bool,
     /// Where on the stack the list lies of tables that are out of the walk's reach, each with the number of its value; nil while
     /// there are none.
     later: c_int,
@@ -43,12 +46,17 @@ pub struct Encoder {
 
 impl Encoder {
     pub fn new(state: State, level: Level, exchange: *mut Exchange, side: Side, link: Link) -> Encoder {
-        Encoder { state, level, exchange, side, link, what: c"argument", later: 0 }
+        Encoder { state, level, exchange, side, link, what: c"argument", alone: false, later: 0 }
     }
 
     pub fn named(mut self, what: &'static CStr) -> Encoder {
         self.what = what;
         self
+    }
+
+    pub fn alone(mut self, what: &'static CStr) -> Encoder {
+        self.alone = true;
+        self.named(what)
     }
 
     /// Runs `f` on the buffer, guarded against a stop while memory moves.
@@ -346,7 +354,8 @@ impl Encoder {
         let s = self.state;
         // Of one that was put off, the way to itself is not known any more.
         let put_off = number >= PUT_OFF;
-        path::push_name(s, self.what, if put_off { number - PUT_OFF } else { number });
+        let shown = if put_off { number - PUT_OFF } else { number };
+        path::push_name(s, self.what, if self.alone { 0 } else { shown });
         if put_off {
             s.push_cstr(c"...");
             s.concat(2);

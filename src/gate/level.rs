@@ -22,7 +22,7 @@ use super::trace;
 use crate::engine::clock::signal::soften;
 use crate::engine::seat::{seat_of, Seat, STAGE_NONE};
 use crate::engine::switch::{ask, leave, ours};
-use crate::engine::{Event, Message};
+use crate::engine::{luajit, Event, Message};
 use crate::lua::State;
 
 /// Where a Lua state is.
@@ -133,6 +133,14 @@ impl Level {
 
     /// Bare: asks the level above, and waits for the answer. Calls that come from above meanwhile are served.
     pub fn cross(self, s: State, request: Request, exchange: *mut Exchange) -> Reply {
+        let reply = self.send(s, request, exchange);
+        // Meanwhile other threads of this state may have run, and what called for this may be left by an error next.
+        // SAFETY: bare code runs on the thread that it was called on.
+        unsafe { luajit::set_running(s.as_ptr(), s.as_ptr()) };
+        reply
+    }
+
+    fn send(self, s: State, request: Request, exchange: *mut Exchange) -> Reply {
         match self {
             Level::Host(realm) => realm::cross(realm, s, request, exchange),
             Level::Box(seat) => {
@@ -206,6 +214,13 @@ impl Level {
             core.exit.set(Some(code));
             // SAFETY: bare code, on the box's own stack.
             unsafe { leave(seat, Event::Exited) };
+        }
+    }
+
+    /// Notes that what is asked from now on is asked for a box below, with no code of this level in between.
+    pub fn set_passing(self, passing: bool) {
+        if let Some(run) = self.run() {
+            run.passing.set(passing);
         }
     }
 

@@ -15,6 +15,8 @@ pub enum Limit {
     Output,
     /// Levels of boxes below.
     Depth,
+    /// Files open at once. Going past it is an error of `io.open`, never a stop.
+    Files,
 }
 
 /// One row of the table.
@@ -33,23 +35,25 @@ pub struct Definition {
 /// Most levels of boxes in all.
 pub const MAX_DEPTH: u32 = 10;
 
-pub const TABLE: [Definition; 5] = [
+pub const TABLE: [Definition; 6] = [
     Definition { limit: Limit::Memory, name: "memory", unit: "bytes", default: 67_108_864.0, zero: true },
     Definition { limit: Limit::Cpu, name: "cpu", unit: "s", default: 10.0, zero: false },
     Definition { limit: Limit::Wall, name: "wall", unit: "s", default: f64::INFINITY, zero: false },
     Definition { limit: Limit::Output, name: "output", unit: "bytes", default: f64::INFINITY, zero: true },
     Definition { limit: Limit::Depth, name: "depth", unit: "levels", default: f64::INFINITY, zero: true },
+    Definition { limit: Limit::Files, name: "files", unit: "files", default: 16.0, zero: true },
 ];
 
 impl Limit {
     pub fn definition(self) -> &'static Definition {
-        let [memory, cpu, wall, output, depth] = &TABLE;
+        let [memory, cpu, wall, output, depth, files] = &TABLE;
         match self {
             Limit::Memory => memory,
             Limit::Cpu => cpu,
             Limit::Wall => wall,
             Limit::Output => output,
             Limit::Depth => depth,
+            Limit::Files => files,
         }
     }
 
@@ -69,7 +73,11 @@ struct Plain(f64);
 
 impl fmt::Display for Plain {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.0)
+        match self.0.abs() {
+            // As `%g` has it: no rows of zeros.
+            n if n != 0.0 && n.is_finite() && !(1e-5..1e17).contains(&n) => write!(f, "{:e}", self.0),
+            _ => write!(f, "{}", self.0),
+        }
     }
 }
 
@@ -119,7 +127,10 @@ impl Asked {
             let least = if definition.zero { "0 or more" } else { "more than 0" };
             return Err(format!("option '{shown}': {least} expected, got {}", Plain(value)));
         }
-        if definition.limit == Limit::Depth && value.is_finite() && value.fract() != 0.0 {
+        if matches!(definition.limit, Limit::Depth | Limit::Files)
+            && value.is_finite()
+            && value.fract() != 0.0
+        {
             return Err(format!("option '{shown}': a whole number expected, got {}", Plain(value)));
         }
         *place = Some(value);

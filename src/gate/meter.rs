@@ -6,7 +6,10 @@ use std::rc::Rc;
 
 use super::core::{Core, Status};
 use super::limits::Limit;
+use crate::engine::clock::span::Span;
 use crate::engine::clock::{self, Beat, NEVER};
+use crate::engine::seat::Seat;
+use crate::engine::switch::standing;
 use crate::engine::{locale, process};
 
 /// Time that the look at a stopped box may take, ns.
@@ -18,8 +21,8 @@ pub struct Meter {
     mask: Option<libc::sigset_t>,
     /// The box that is being charged.
     charged: Option<Rc<Core>>,
-    /// The thread's CPU clock when it was charged last.
-    since: u64,
+    /// Since it was charged last.
+    since: Span,
     /// What the beat was armed with.
     armed: u64,
 }
@@ -30,16 +33,15 @@ impl Meter {
         if !process::ready() {
             return None;
         }
-        clock::signal::ensure();
-        Some(Meter { beat: clock::beat()?, mask: None, charged: None, since: 0, armed: 0 })
+        Some(Meter { beat: clock::beat()?, mask: None, charged: None, since: Span::default(), armed: 0 })
     }
 
     pub fn beat(&self) -> &'static Beat {
         self.beat
     }
 
-    /// Charges `core` from now on, and arms its deadlines.
-    pub fn enter(&mut self, core: &Rc<Core>) {
+    /// Charges `core`, which is to go on at `seat`, from now on, and arms its deadlines.
+    pub fn enter(&mut self, core: &Rc<Core>, seat: &Seat) {
         // A driver inside this one, or a stream of the host's, may have taken the beat meanwhile.
         if self.charged.as_ref().is_some_and(|now| Rc::ptr_eq(now, core)) && self.beat.is_armed(self.armed) {
             return;
@@ -47,8 +49,8 @@ impl Meter {
         if self.charged.is_some() {
             self.charge();
         } else {
-            self.mask = Some(self.unblock());
-            self.since = clock::thread_cpu_ns();
+            self.since = Span::begin();
+            self.mask = clock::signal::prepare(self.beat, self.since.began);
             clock::take_outside();
         }
         self.beat.disarm();
@@ -57,7 +59,7 @@ impl Meter {
         for level in core.chain() {
             let left = level.cpu_left();
             if left == 0 && level.status.get() == Status::Ready {
-                level.exhaust(Limit::Cpu, "");
+                level.exhaust(Limit::Cpu, &standing(seat).prefix());
             }
             cpu = cpu.min(left);
             wall = wall.min(level.wall_deadline.get());
@@ -66,13 +68,14 @@ impl Meter {
         if cpu == NEVER && wall == NEVER {
             return;
         }
-        let now = clock::mono_ns();
+        let now = self.since.began;
         for level in core.chain() {
             if level.wall_deadline.get() <= now && level.status.get() == Status::Ready {
-                level.exhaust(Limit::Wall, "");
+                level.exhaust(Limit::Wall, &standing(seat).prefix());
             }
         }
-        self.armed = self.beat.arm(self.since.saturating_add(cpu), now.saturating_add(cpu), wall);
+        self.armed =
+            self.beat.arm(self.since.cpu_at_most().saturating_add(cpu), now.saturating_add(cpu), wall);
     }
 
     /// Runs a box's stack, under the C locale: a box neither sees nor needs the host's.
@@ -80,32 +83,27 @@ impl Meter {
         locale::under_c(f)
     }
 
-    /// Lets our signals through, and notes what else is blocked; what to restore afterwards.
-    fn unblock(&self) -> libc::sigset_t {
-        let mask = clock::signal::unblock();
-        self.beat.set_mask(clock::signal::bits(&mask));
-        mask
-    }
-
     /// As [`Meter::resume`], for a look at a box that must not take long whatever its heap is like.
     pub fn briefly<R>(&mut self, f: impl FnOnce() -> R) -> R {
         self.stop();
-        let mask = self.unblock();
         let now = clock::mono_ns();
+        let mask = clock::signal::prepare(self.beat, now);
         self.beat.arm(NEVER, NEVER, now.saturating_add(BRIEF_NS));
         let result = locale::under_c(f);
         self.beat.disarm();
-        clock::signal::restore_mask(&mask);
+        if let Some(mask) = &mask {
+            clock::signal::restore_mask(mask);
+        }
         result
     }
 
     /// Charges what has been used so far.
     pub fn charge(&mut self) {
-        let now = clock::thread_cpu_ns();
+        let (spent, next) = self.since.end(clock::take_outside());
         if let Some(core) = &self.charged {
-            core.charge_cpu(now.saturating_sub(self.since).saturating_sub(clock::take_outside()));
+            core.charge_cpu(spent.used);
         }
-        self.since = now;
+        self.since = next;
     }
 
     /// Stops the watch; why the watchdog had asked for a stop, if it had.

@@ -9,9 +9,12 @@
 //! | [`streams`] | file handles that cross |
 //! | [`ledger`], [`transit`] | what of that lies outside both heaps; what is on its way |
 //! | [`level`] | which side of which wall a Lua state is on |
+//! | [`grants`], [`opened`] | what a box sees of the file system, and the files that it has open |
+//! | [`files`] | chunks read from files |
 //! | [`limits`] | the table of limits, allowances and what was spent |
 //! | [`core`] | what is known of a box outside its heap |
 //! | [`realm`] | all boxes of one host state |
+//! | [`image`] | what most boxes are copies of when they are new |
 //! | [`run`] | one call into a box, as its own stack sees it |
 //! | [`autopsy`], [`trace`] | what is told of a box that was stopped, and of an error that went through several sides |
 //! | [`driver`] | the flat loop that runs boxes and answers what they ask |
@@ -24,12 +27,15 @@ pub mod driver;
 pub mod encode;
 pub mod exchange;
 pub mod files;
+pub mod grants;
+pub mod image;
 pub mod ledger;
 pub mod level;
 pub mod limits;
 pub mod link;
 mod memo;
 pub mod meter;
+pub mod opened;
 pub mod options;
 pub mod parcel;
 mod path;

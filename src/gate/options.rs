@@ -1,10 +1,12 @@
 //! Reading a table of options from a parcel: what was asked for, or what is wrong with it.
 
+use super::grants::Asked as Granted;
 use super::limits::{unknown, wrong_type, Asked};
 use super::parcel::{Item, Reader};
 
-/// Reads the first value of a parcel: nothing, or a table of options.
-pub fn read(mut reader: Reader<'_>) -> Result<Asked, String> {
+/// Reads the first value of a parcel: nothing, or a table of options. Where `grants` is given, `files` may be a table of what is granted:
+/// path inside -> `r` or `w`, and the path of a directory.
+pub fn read(mut reader: Reader<'_>, mut grants: Option<&mut Vec<Granted>>) -> Result<Asked, String> {
     let mut asked = Asked::default();
     if reader.count == 0 {
         return Ok(asked);
@@ -33,6 +35,15 @@ pub fn read(mut reader: Reader<'_>) -> Result<Asked, String> {
                 }
             })?,
             Some(Item::Boolean(_)) => return Err(wrong_type(name, "boolean")),
+            Some(Item::Begin) if name == b"files" && grants.is_some() => {
+                while let Some(Item::String(at)) = reader.item() {
+                    let Some(Item::String(value)) = reader.item() else { return Err(unknown(name)) };
+                    if let (Some(grants), Some((&mode, path))) = (grants.as_deref_mut(), value.split_first())
+                    {
+                        grants.push(Granted { at: at.to_vec(), path: path.to_vec(), write: mode == b'w' });
+                    }
+                }
+            }
             // Any other value is sent as a table that holds the name of its type.
             Some(Item::Begin) => {
                 let mut kind = "table".to_owned();

@@ -6,6 +6,7 @@
 //! that holds is a [`tag::LATER`] in its place, and its pairs follow all values, in the order of those tags.
 
 use super::exchange::{Buffer, NoMemory};
+use super::streams;
 
 pub mod tag {
     pub const NIL: u8 = 0;
@@ -210,11 +211,27 @@ impl<'a> Reader<'a> {
             tag::LATER => Item::Later,
             tag::END => Item::End,
             tag::AGAIN => Item::Again(u32::try_from(self.word()?).ok()?),
-            tag::EXPORT => Item::Export(self.word()?),
-            tag::HOME => Item::Home(self.word()?),
-            tag::STREAM => Item::Stream(self.word()?),
-            tag::STANDARD => Item::Standard(self.word()?),
+            tag::EXPORT => Item::Export(self.number(0)?),
+            tag::HOME => Item::Home(self.number(0)?),
+            tag::STREAM => Item::Stream(self.number(streams::BITS)?),
+            tag::STANDARD => Item::Standard(self.word().filter(|&n| n < 3)?),
             _ => return None,
         })
+    }
+
+    /// A word whose bits above the lowest are a number that the sender has given, which Lua holds as a float.
+    fn number(&mut self, lowest: u32) -> Option<u64> {
+        self.word().filter(|n| (1..=1 << 53).contains(&(n >> lowest)))
+    }
+
+    /// Whether the header promises no more than may follow: each value and each table takes a byte at least, so that what is made
+    /// room for is bounded by what was sent.
+    pub fn is_plausible(&self) -> bool {
+        let most = self.bytes.len() as u64;
+        u64::from(self.count) <= most && u64::from(self.tables) <= most
+    }
+
+    pub fn is_at_end(&self) -> bool {
+        self.bytes.is_empty()
     }
 }

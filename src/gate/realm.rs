@@ -167,10 +167,7 @@ impl Realm {
         if let Some(parent) = &core.parent {
             parent.children.borrow_mut().retain(|&child| child != id);
         }
-        let children = mem::take(&mut *core.children.borrow_mut());
-        for child in children {
-            self.close(child);
-        }
+        self.close_below(&core);
         core.status.set(Status::Closed);
         if let Some(place) = self.cores.borrow_mut().get_mut(index) {
             *place = None;
@@ -180,6 +177,14 @@ impl Realm {
             dispose(&core);
         } else {
             clock::note_closing();
+        }
+    }
+
+    /// Closes all boxes below this one.
+    pub fn close_below(&self, core: &Core) {
+        let children = mem::take(&mut *core.children.borrow_mut());
+        for child in children {
+            self.close(child);
         }
     }
 
@@ -201,6 +206,7 @@ pub fn dispose(core: &Core) {
         luajit::unmap_code(main as usize, &heap);
         drop(heap);
     }
+    super::opened::dispose(core);
     core.budget.close();
 }
 

@@ -1,5 +1,7 @@
 //! All that one level can ask of the level above it. Nothing else crosses; the data of a request lies in an exchange as a parcel.
 
+use super::grants::Mode;
+
 /// Names a box in its realm: an index and a generation, never a pointer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Id(pub u64);
@@ -57,11 +59,33 @@ pub enum StreamOp {
     },
 }
 
+/// What to do with a file that the box has open.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FileOp {
+    /// A piece of at most so many bytes. The position is the box's own, so that what it has asked for in vain it can ask for again.
+    Read {
+        at: u64,
+        most: usize,
+    },
+    /// The bytes are the parcel's one string, to be written there, or where the last were written. They are charged as output, unless they
+    /// come from a box below, which has been charged.
+    Write {
+        charge: bool,
+        at: Option<u64>,
+    },
+    /// Where the last bytes were written.
+    Tell,
+    Length,
+    Close,
+}
+
 /// What a call into a box is to do there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Entry {
     /// Make the state and open the libraries.
     Open,
+    /// Test the state that was made of an image.
+    Check,
     /// Compile and run: parcel of code, chunk name, arguments.
     Code,
     /// Compile: parcel of code, chunk name.
@@ -76,8 +100,22 @@ pub enum Entry {
     Stream { number: u64, op: StreamOp },
     /// Make the library available inside.
     OpenLibrary,
+    /// Parcel of a table: what `require` gives, by name. Part of making a box, no call of its own.
+    Modules,
     /// After a stop: read the traceback of the thread left behind and see that the heap can go on.
     Autopsy,
+}
+
+impl Entry {
+    /// Whether this is a call of the host's; making the box is none.
+    pub fn is_call(self) -> bool {
+        !matches!(self, Entry::Open | Entry::Check | Entry::Modules)
+    }
+
+    /// Whether the box has no state to go on with if this fails.
+    pub fn is_opening(self) -> bool {
+        matches!(self, Entry::Open | Entry::Check)
+    }
 }
 
 /// What a level asks.
@@ -134,6 +172,8 @@ pub enum Request {
     Call {
         function: u64,
     },
+    /// Parcel of a module's name, and of the name that its file has inside: the source in the file that the owner granted.
+    Module,
     /// The box's CPU time.
     Clock,
     /// Seconds since the epoch.
@@ -142,6 +182,20 @@ pub enum Request {
     ReadFile {
         id: Id,
     },
+
+    // of the files granted to the box
+    /// Parcel of the name.
+    OpenFile {
+        mode: Mode,
+    },
+    File {
+        number: u64,
+        op: FileOp,
+    },
+    /// Parcel of a file's name: the source in it, for the box itself.
+    Source,
+    /// Parcel of a file's name: whether the box can read it.
+    Readable,
 }
 
 /// What a level binds to a stream of a box below it.

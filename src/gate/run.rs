@@ -50,6 +50,10 @@ pub struct Run {
     /// What is to be served for a box below, and how that came out.
     pub call: Cell<Call>,
     pub served: Cell<Reply>,
+    /// Whether a traceback has been kept of what ended the call.
+    pub traced: Cell<bool>,
+    /// Whether all that is asked now is asked for a box below, with no code of this box in between.
+    pub passing: Cell<bool>,
     /// For [`Entry::Autopsy`]: the thread that was left.
     pub left: Cell<*mut lua_State>,
 }
@@ -70,6 +74,8 @@ impl Run {
             reply: Cell::new(Reply::NoMemory),
             call: Cell::new(nothing),
             served: Cell::new(Reply::NoMemory),
+            traced: Cell::new(false),
+            passing: Cell::new(false),
             left: Cell::new(std::ptr::null_mut()),
         }
     }
@@ -118,6 +124,7 @@ pub unsafe fn body(seat: &'static Seat, argument: *mut c_void) {
     seat.zone.zone.store(ZONE_VM, Relaxed);
     let outcome = match run.entry {
         Entry::Open => open(seat, run),
+        Entry::Check => check(seat, run),
         _ => call(seat, run),
     };
     seat.zone.zone.store(ZONE_HOST, Relaxed);
@@ -167,6 +174,36 @@ fn open_entry(s: State) -> c_int {
     }
     s.new_table();
     s.registry_set(key(THREADS));
+    // The thread for the first call, so that an image has it.
+    s.registry_get(key(THREADS));
+    s.new_thread();
+    s.raw_seti(-2, 1);
+    s.set_top(0);
+    if let Some(core) = Level::of(s).core() {
+        core.threads.set(1);
+    }
+    // An image of this should hold no garbage.
+    s.collect();
+    0
+}
+
+/// Tests a state that was made of an image.
+fn check(seat: &'static Seat, run: &Run) -> Reply {
+    // SAFETY: the state is live, and this is its stack.
+    let main = unsafe { State::new(run.core.main.get()) };
+    seat.current.store(main.as_ptr(), Relaxed);
+    seat.base.set(main.as_ptr());
+    let well = main.protected(function(check_entry), std::ptr::null_mut());
+    main.set_top(0);
+    if well {
+        Reply::Values
+    } else {
+        Reply::Error
+    }
+}
+
+fn check_entry(s: State) -> c_int {
+    super::image::test(s);
     0
 }
 
@@ -208,6 +245,7 @@ fn call(seat: &'static Seat, run: &Run) -> Reply {
     let reply = if ok {
         Reply::Values
     } else {
+        super::autopsy::keep_message(thread, level);
         // handler, the error object
         thread.registry_get(key(SEND_ERROR));
         thread.insert(-2);
@@ -283,6 +321,9 @@ fn entry(s: State) -> c_int {
     let Some(run) = level.run() else { return 0 };
     Link::Owner.settle_releases(s, level);
     s.set_top(0);
+    if level.guarded(|| run.core.unseeded.replace(false)) {
+        guest::math::seed_copy(s);
+    }
     make_room(s, level, run);
     let n = decode(s, level, run.exchange, Side::Out, Link::Owner);
     // What was sent lies in the box's heap now: it need not be paid for twice.
@@ -343,12 +384,17 @@ fn entry(s: State) -> c_int {
             s.set_top(0);
             0
         }
+        Entry::Modules => {
+            s.set_top(1);
+            guest::package::grant(s);
+            0
+        }
         Entry::Autopsy => {
             super::autopsy::examine(s, level, run);
             s.set_top(0);
             0
         }
-        Entry::Open => 0,
+        Entry::Open | Entry::Check => 0,
     };
     Encoder::new(s, level, run.exchange, Side::Back, Link::Owner).named(c"result").encode(
         s.top() - results + 1,

@@ -29,6 +29,7 @@ pub struct Call {
 pub enum What {
     Function(u64),
     Getenv,
+    Module,
     Stream(Stream, StreamOp),
     Given(u64, StreamOp),
 }
@@ -50,6 +51,7 @@ pub fn serve(s: State, level: Level, call: Call) -> Reply {
         });
         frame.reply.set(if written { Reply::Error } else { Reply::NoMemory });
     }
+    level.set_passing(false);
     s.set_top(top);
     frame.reply.get()
 }
@@ -65,6 +67,7 @@ pub fn perform(s: State) -> c_int {
     let reply = match call.what {
         What::Function(number) => perform_function(s, level, call, link, number),
         What::Getenv => perform_getenv(s, level, call, link),
+        What::Module => perform_module(s, level, call, link),
         What::Stream(stream, op) => {
             if !link.push_table(s) {
                 s.raise(c"sandbox is closed");
@@ -93,7 +96,7 @@ pub fn perform(s: State) -> c_int {
 fn count_output(level: Level, call: Call) -> StreamOp {
     level.guarded(|| {
         if let Some(core) = realm::with(level, |realm| realm.find(call.id)).flatten() {
-            answer::count_output(&core, call.exchange);
+            answer::limit_output(&core, call.exchange, "");
         }
     });
     StreamOp::Forward
@@ -141,6 +144,34 @@ fn perform_getenv(s: State, level: Level, call: Call, link: Link) -> Reply {
             s.push_nil();
             Encoder::new(s, level, call.exchange, Side::Back, link).encode(-1, 1, 1);
             Reply::Values
+        }
+    }
+}
+
+/// Reads the file of a granted module. What is said of it names the file as the box knows it.
+fn perform_module(s: State, level: Level, call: Call, link: Link) -> Reply {
+    if !link.push_table(s) {
+        s.raise(c"sandbox is closed");
+    }
+    s.raw_geti(-1, field::MODULES);
+    if s.kind(-1) != Kind::Table {
+        s.raise(c"sandbox is closed");
+    }
+    decode(s, level, call.exchange, Side::Out, link);
+    // modules, name, shown
+    s.insert(-2);
+    s.raw_get(-3);
+    let (shown, path) = (s.bytes(-2).unwrap_or_default(), s.bytes(-1).unwrap_or_default());
+    match level {
+        Level::Host(_) => super::files::read(path, shown, call.exchange, usize::MAX),
+        Level::Box(_) => {
+            let found = guest::file::source_as(s, -1, shown);
+            Encoder::new(s, level, call.exchange, Side::Back, link).encode(-1, 1, 1);
+            if found {
+                Reply::Values
+            } else {
+                Reply::Error
+            }
         }
     }
 }

@@ -31,7 +31,7 @@ pub enum Refusal {
 /// What can be done with an exported stream: the low bits of its word in a parcel.
 pub const READS: u64 = 1;
 pub const WRITES: u64 = 2;
-const BITS: u32 = 2;
+pub const BITS: u32 = 2;
 
 /// What a stream of a box costs the host that keeps a handle over it, bytes: the `FILE` and its buffer, a Lua thread, closures, tables.
 pub const FILE: usize = 12 << 10;

@@ -177,7 +177,8 @@ pub fn handler(s: State) -> c_int {
     }
     let said = s.bytes(-1).unwrap_or_default();
     with(level, |trace| {
-        let Some(core) = level.core() else { return };
+        let (Some(run), Some(core)) = (level.run(), level.core()) else { return };
+        run.traced.set(true);
         if let Ok(mut place) = core.traceback.try_borrow_mut() {
             let mut text = place.take().unwrap_or_default();
             text.clear();

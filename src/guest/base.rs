@@ -4,7 +4,7 @@ use std::ffi::CStr;
 use std::hash::Hasher;
 use std::os::raw::c_int;
 
-use super::io;
+use super::{file, io};
 use crate::gate::level::Level;
 use crate::gate::request::{Format, Stream};
 use crate::lua::{compat, function, Entry, Kind, State};
@@ -240,25 +240,52 @@ fn watch(s: State) -> c_int {
     1
 }
 
-/// Loads the chunk in the file at argument 1: only the box's own standard input can be reached.
+/// Loads the chunk in the file at argument 1, one that the host has granted, or in the box's standard input.
 fn load_file(s: State) -> bool {
-    if !s.is_none_or_nil(1) {
-        s.check_bytes(1);
-        s.push_cstr(c"cannot open ");
-        s.copy(1);
-        s.push_cstr(c": No such file or directory");
-        s.concat(3);
+    if s.is_none_or_nil(1) {
+        io::read_standard(s, Format::All);
+        let bytes = s.bytes(-1).unwrap_or_default();
+        return s.load_text(bytes, c"=stdin");
+    }
+    s.check_bytes(1);
+    s.push_cstr(c"@");
+    s.copy(1);
+    s.concat(2);
+    let name = s.top();
+    if !file::source(s, 1) {
         return false;
     }
-    io::read_standard(s, Format::All);
     let bytes = s.bytes(-1).unwrap_or_default();
-    s.load_text(bytes, c"=stdin")
+    s.load_text(bytes, s.c_str(name))
 }
 
-/// `loadfile([name])`
+/// Whether the mode at argument 2 lets text pass; pushes a message if not. Lua 5.1 has no mode.
+fn takes_text(s: State) -> bool {
+    if compat::V51 && !compat::JIT {
+        return true;
+    }
+    match s.opt_bytes(2) {
+        Some(mode) if !mode.contains(&b't') => {
+            s.push_cstr(c"attempt to load a text chunk (mode is '");
+            s.copy(2);
+            s.push_cstr(c"')");
+            if compat::JIT {
+                s.push_cstr(c"attempt to load chunk with wrong mode");
+            } else {
+                s.concat(3);
+            }
+            false
+        }
+        _ => true,
+    }
+}
+
+/// `loadfile([name [, mode [, env]]])`
 fn loadfile(s: State) -> c_int {
-    if load_file(s) {
-        if !compat::V51 && s.kind(3) != Kind::None {
+    let env = !compat::V51 && s.kind(3) != Kind::None;
+    s.set_top(3);
+    if takes_text(s) && load_file(s) {
+        if env {
             s.copy(3);
             s.set_upvalue(-2, 1);
         }
@@ -275,8 +302,10 @@ fn dofile(s: State) -> c_int {
     if !load_file(s) {
         s.error();
     }
+    s.replace(1);
+    s.set_top(1);
     s.call(0, State::ALL);
-    s.top() - 1
+    s.top()
 }
 
 const FUNCTIONS: &[Entry] = &[

@@ -1,9 +1,10 @@
-//! The io library of a box: its three streams, and streams over functions of its own. Nothing else can be opened.
+//! The io library of a box: its three streams, streams over functions of its own, and the files that were granted to it.
 
 use std::ffi::c_void;
 use std::os::raw::c_int;
 
-use super::stream;
+use super::{file, stream};
+use crate::gate::grants::Mode;
 use crate::gate::request::{Format, Stream, StreamOp};
 use crate::lua::{compat, function, Entry, Kind, State};
 
@@ -95,6 +96,9 @@ fn push_default(s: State, which: Stream) {
     s.registry_get(key(which.index()));
     if is_open(s, -1) != Some(true) {
         let name = if which == Stream::In { c"input" } else { c"output" };
+        if compat::JIT {
+            s.raise(c"standard file is closed");
+        }
         s.push_where(1);
         s.push_cstr(if compat::V51 || compat::V52 { c"standard " } else { c"default " });
         s.push_cstr(name);
@@ -228,14 +232,18 @@ fn file_write(s: State) -> c_int {
     write_by(s, 1, 2, s.top())
 }
 
-/// The iterator behind `lines`: upvalues are the handle and the formats.
+/// What is added to the number of formats behind `lines` where the file is to be closed at its end.
+const TO_CLOSE: c_int = 1000;
+
+/// The iterator behind `lines`: upvalues are the handle, the number of formats, and the formats.
 fn next_line(s: State) -> c_int {
     s.set_top(0);
     s.copy(State::upvalue(1));
     if is_open(s, 1) != Some(true) {
-        s.raise(c"file is already closed");
+        s.raise(if compat::JIT { c"attempt to use a closed file" } else { c"file is already closed" });
     }
-    let formats = s.number(State::upvalue(2)) as c_int;
+    let number = s.number(State::upvalue(2)) as c_int;
+    let (formats, closing) = (number % TO_CLOSE, number >= TO_CLOSE);
     s.check_stack(formats + 12, c"too many arguments");
     for i in 0..formats {
         s.copy(State::upvalue(3 + i));
@@ -248,18 +256,22 @@ fn next_line(s: State) -> c_int {
         s.concat(2);
         s.error();
     }
+    if closing && s.is_nil(-n) {
+        stream::close(s, 1);
+        return 0;
+    }
     n
 }
 
 /// Pushes the iterator over the handle at 1, by the formats from 2 on.
-fn push_lines(s: State) -> c_int {
+fn push_lines(s: State, closing: bool) -> c_int {
     let formats = if compat::V51 && !compat::JIT { 0 } else { s.top() - 1 };
     if formats > 250 {
         s.arg_error(252, c"too many arguments");
     }
     s.set_top(1 + formats);
     s.copy(1);
-    s.push_number(f64::from(formats));
+    s.push_number(f64::from(formats + if closing { TO_CLOSE } else { 0 }));
     for i in 0..formats {
         s.copy(2 + i);
     }
@@ -278,41 +290,26 @@ fn lines(s: State) -> c_int {
         }
         push_default(s, Stream::In);
         s.replace(1);
-        return push_lines(s);
+        return push_lines(s, false);
     }
     s.check_bytes(1);
-    s.push_where(if compat::V51 { 1 } else { 0 });
+    file::open_or_raise(s, 1, Mode::READ);
+    s.replace(1);
+    push_lines(s, true);
+    if !compat::CLOSING {
+        return 1;
+    }
+    // A generic `for` closes the file where it ends, however it ends.
+    s.push_nil();
+    s.push_nil();
     s.copy(1);
-    s.push_cstr(c": No such file or directory");
-    s.concat(3);
-    s.error()
+    4
 }
 
 /// `file:lines(...)`
 fn file_lines(s: State) -> c_int {
     check_open(s, 1);
-    push_lines(s)
-}
-
-/// `io.open(name [, mode])`: nothing is granted.
-fn open_file(s: State) -> c_int {
-    s.check_bytes(1);
-    let mode = s.opt_bytes(2).unwrap_or(b"r");
-    let rest = match mode.split_first() {
-        Some((b'r' | b'w' | b'a', rest)) => Some(rest),
-        _ => None,
-    };
-    let valid =
-        rest.is_some_and(|rest| matches!(rest, b"" | b"+" | b"b" | b"+b")) || (compat::V51 && rest.is_some());
-    if !valid && !compat::V51 {
-        s.arg_error(2, c"invalid mode");
-    }
-    s.push_nil();
-    s.copy(1);
-    s.push_cstr(c": No such file or directory");
-    s.concat(2);
-    s.push_integer(i64::from(libc::ENOENT));
-    3
+    push_lines(s, false)
 }
 
 /// `io.type(v)`
@@ -330,22 +327,8 @@ fn choose(s: State, which: Stream) -> c_int {
     if !s.is_none_or_nil(1) {
         if s.bytes(1).is_some() || s.kind(1) == Kind::Number {
             s.check_bytes(1);
-            s.push_where(1);
-            if !compat::V51 || compat::JIT {
-                s.push_cstr(if compat::V51 { c"" } else { c"cannot open file '" });
-                s.copy(1);
-                s.push_cstr(if compat::V51 {
-                    c": No such file or directory"
-                } else {
-                    c"' (No such file or directory)"
-                });
-                s.concat(4);
-            } else {
-                s.copy(1);
-                s.push_cstr(c": No such file or directory");
-                s.concat(3);
-            }
-            s.error();
+            file::open_or_raise(s, 1, if which == Stream::In { Mode::READ } else { Mode::WRITE });
+            s.replace(1);
         }
         if is_open(s, 1).is_none() {
             s.type_error(1, c"FILE*");
@@ -429,7 +412,7 @@ fn file_seek(s: State) -> c_int {
     stream::seek(s, 1, whence, offset)
 }
 
-/// `file:setvbuf(mode [, size])`: a box's streams have no buffer of their own, and the host's is not the box's to set.
+/// `file:setvbuf(mode [, size])`: what a box writes has no buffer of its own, and the host's is not the box's to set.
 fn file_setvbuf(s: State) -> c_int {
     check_open(s, 1);
     s.check_bytes(2);
@@ -471,7 +454,7 @@ const FUNCTIONS: &[Entry] = &[
     (c"flush", function(flush)),
     (c"input", function(input)),
     (c"lines", function(lines)),
-    (c"open", function(open_file)),
+    (c"open", function(file::open)),
     (c"output", function(output)),
     (c"read", function(read)),
     (c"type", function(kind)),

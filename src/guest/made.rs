@@ -5,19 +5,15 @@
 use std::os::raw::c_int;
 
 use super::stream::{push_failure, Failure, Handle, BAD_FILE};
-use crate::gate::encode::Side;
-use crate::gate::exchange::Exchange;
 use crate::gate::level::Level;
-use crate::gate::request::Format;
-use crate::lua::{Kind, State};
+use crate::lua::State;
 
 /// Fields of the user table of a stream over functions.
 const READER: i64 = 1;
 const WRITER: i64 = 2;
 const CLEANER: i64 = 3;
-const PIECE: i64 = 4;
 
-const FAILED: Failure = (libc::EIO, c"Input/output error");
+pub const FAILED: Failure = (libc::EIO, c"Input/output error");
 const BUSY: Failure = (libc::EDEADLK, c"Resource deadlock avoided");
 
 /// Pushes the user table of a stream over the functions at arguments 1 to 3.
@@ -119,155 +115,17 @@ fn call(s: State, handle: &mut Handle, field: i64, args: c_int) -> Result<(), Fa
     Err(FAILED)
 }
 
-/// Makes sure that something is left of the piece at hand, by asking the reader if need be. False at the end.
-fn fill(s: State, index: c_int, handle: &mut Handle) -> Result<bool, Failure> {
-    s.push_user_table(index);
-    s.raw_geti(-1, PIECE);
-    let left = s.bytes(-1).map_or(0, |piece| piece.len().saturating_sub(handle.at));
-    s.pop(1);
-    if left > 0 {
-        s.pop(1);
-        return Ok(true);
-    }
-    s.pop(1);
+/// Asks the stream's reader for the next piece. Leaves what it gives on the stack: nil where there is none.
+pub fn ask_reader(s: State, index: c_int, handle: &mut Handle) -> Result<(), Failure> {
     if !push_function(s, index, READER) {
         // Only written to: it can't be read; a null device is at its end.
         if push_function(s, index, WRITER) {
             s.pop(1);
             return Err(BAD_FILE);
         }
-        return Ok(false);
+        s.push_nil();
+        return Ok(());
     }
-    s.push_integer(4096);
-    call(s, handle, READER, 1)?;
-    let more = match s.kind(-1) {
-        Kind::String | Kind::Number => {
-            s.to_text(-1);
-            s.bytes(-1).is_some_and(|piece| !piece.is_empty())
-        }
-        Kind::Nil => false,
-        _ => {
-            s.pop(1);
-            return Err(FAILED);
-        }
-    };
-    s.push_user_table(index);
-    s.insert(-2);
-    s.raw_seti(-2, PIECE);
-    s.pop(1);
-    handle.at = 0;
-    Ok(more)
-}
-
-/// What is left of the piece at hand; it stays where it is as long as the handle's table holds it.
-fn left<'a>(s: State, index: c_int, handle: &Handle) -> &'a [u8] {
-    s.push_user_table(index);
-    s.raw_geti(-1, PIECE);
-    let piece = s.bytes(-1).unwrap_or_default();
-    s.pop(2);
-    piece.get(handle.at..).unwrap_or_default()
-}
-
-/// Reads one item. Pushes it, or nil, or a failure: how many values.
-pub fn read(s: State, index: c_int, handle: &mut Handle, format: Format) -> c_int {
-    let level = Level::of(s);
-    let height = level.height();
-    let exchange = level.take(s);
-    let result = gather(s, level, index, handle, format, exchange);
-    let n = match result {
-        Err(failure) => push_failure(s, failure),
-        Ok(None) => {
-            s.push_nil();
-            1
-        }
-        Ok(Some(())) => {
-            s.push_bytes(level.raw(exchange, Side::Out));
-            if format == Format::Number {
-                s.text_to_number();
-            }
-            1
-        }
-    };
-    level.lower(height);
-    n
-}
-
-/// Collects one item in the exchange; `None` at the end.
-fn gather(
-    s: State,
-    level: Level,
-    index: c_int,
-    handle: &mut Handle,
-    format: Format,
-    exchange: *mut Exchange,
-) -> Result<Option<()>, Failure> {
-    let append = |bytes: &[u8]| {
-        if !level.with_exchange(exchange, |e| e.out.append(bytes).is_ok()) {
-            s.push_cstr(c"not enough memory");
-            s.error();
-        }
-    };
-    let mut any = false;
-    match format {
-        Format::Line { keep } => {
-            while fill(s, index, handle)? {
-                any = true;
-                let piece = left(s, index, handle);
-                match piece.iter().position(|&b| b == b'\n') {
-                    Some(end) => {
-                        append(piece.get(..end + usize::from(keep)).unwrap_or_default());
-                        handle.at += end + 1;
-                        return Ok(Some(()));
-                    }
-                    None => {
-                        append(piece);
-                        handle.at += piece.len();
-                    }
-                }
-            }
-            Ok(any.then_some(()))
-        }
-        Format::All => {
-            while fill(s, index, handle)? {
-                let piece = left(s, index, handle);
-                append(piece);
-                handle.at += piece.len();
-            }
-            Ok(Some(()))
-        }
-        Format::Piece => {
-            if fill(s, index, handle)? {
-                any = true;
-                let piece = left(s, index, handle);
-                append(piece);
-                handle.at += piece.len();
-            }
-            Ok(any.then_some(()))
-        }
-        Format::Count(0) => Ok(fill(s, index, handle)?.then_some(())),
-        Format::Count(mut n) => {
-            while n > 0 && fill(s, index, handle)? {
-                any = true;
-                let piece = left(s, index, handle);
-                let piece = piece.get(..n).unwrap_or(piece);
-                append(piece);
-                handle.at += piece.len();
-                n -= piece.len();
-            }
-            Ok(any.then_some(()))
-        }
-        Format::Number => {
-            let mut scanner = super::number::Scanner::new();
-            while fill(s, index, handle)? {
-                let piece = left(s, index, handle);
-                let Some(&byte) = piece.first() else { break };
-                if !scanner.take(byte) {
-                    break;
-                }
-                handle.at += 1;
-            }
-            append(scanner.text());
-            Ok(Some(()))
-        }
-    }
+    s.push_integer(super::pieces::PIECE_SIZE as i64);
+    call(s, handle, READER, 1)
 }

@@ -22,6 +22,15 @@ pub fn open(s: State) {
     s.pop(2);
 }
 
+/// Bare: seeds the generator of a box that is a copy, before anything else runs there.
+pub fn seed_copy(s: State) {
+    s.push_globals();
+    s.raw_field(-1, c"math");
+    s.raw_field(-1, c"randomseed");
+    s.call(0, 0);
+    s.pop(2);
+}
+
 /// The next 64 random bits of the box.
 fn next(s: State) -> u64 {
     let Some(core) = Level::of(s).core() else { return 0 };

@@ -7,10 +7,12 @@
 //! | [`debug`] | `traceback`, and nothing else |
 //! | [`io`], [`stream`], [`made`], [`number`] | the three streams, those given and those made inside |
 //! | [`operate`] | (what boxes below and the owner do with its streams) |
+//! | [`file`], [`disk`], [`pieces`] | files that the host has granted |
 //! | [`math`] | random numbers |
 //! | [`os`], [`date`] | clocks, dates, the environment, `exit` |
-//! | [`package`] | `require` |
+//! | [`package`], [`search`] | `require`, `package.searchpath` |
 //! | [`string`] | `format` |
+//! | [`warn`] | `warn` |
 //!
 //! All of it is bare code.
 
@@ -18,15 +20,22 @@ pub mod base;
 pub mod coroutine;
 pub mod date;
 pub mod debug;
+mod disk;
+pub mod file;
 pub mod io;
 mod made;
 pub mod math;
+#[cfg(test)]
+mod names;
 pub mod number;
 pub mod operate;
 pub mod os;
 pub mod package;
+mod pieces;
+pub mod search;
 pub mod stream;
 pub mod string;
+pub mod warn;
 
 use crate::lua::State;
 
@@ -41,6 +50,7 @@ pub fn open(s: State) {
     debug::open(s);
     io::open(s);
     os::open(s);
+    warn::open(s);
 }
 
 /// Bare: makes the table on top of the stack the library `name`: a global, and what `require` gives. Pops it.

@@ -36,6 +36,7 @@ pub fn perform(s: State, index: c_int, op: StreamOp) -> c_int {
 /// Bare: does for a box below what it asks of the stream on top of the stack.
 pub fn operate(s: State, level: Level, op: StreamOp, exchange: *mut Exchange) -> Reply {
     let index = s.top();
+    level.set_passing(stream::is_behind_gate(s, index));
     if matches!(op, StreamOp::Write | StreamOp::Forward) {
         match level.reader(exchange, Side::Out).item() {
             Some(Item::String(bytes)) => s.push_bytes(bytes),

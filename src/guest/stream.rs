@@ -1,4 +1,5 @@
-//! The file handles of a box: its three standard streams, which lie behind the gate, those that it was given by another side, and those
+//! The file handles of a box: its three standard streams, which lie behind the gate, those that it was given by another side, files that
+//! it has opened, and those
 //! that it makes over functions of its own. A handle that the box closes is closed for the box alone.
 //!
 //! # Safety
@@ -8,7 +9,7 @@
 use std::mem;
 use std::os::raw::{c_int, c_void};
 
-use super::made;
+use super::{disk, made, pieces};
 use crate::gate::level::Level;
 use crate::gate::link::Link;
 use crate::gate::proxy::crossing;
@@ -25,8 +26,10 @@ pub struct Handle {
     pub closed: u64,
     /// The call (by its Lua thread) that is in one of the stream's own functions; 0 for none.
     pub busy: usize,
-    /// How much of the piece that the reader gave last has been read.
+    /// How much of the piece that came last has been read.
     pub at: usize,
+    /// Of a file: where that piece ends, or [`super::disk::LAST_WRITE`].
+    pub position: u64,
 }
 
 /// What a handle stands for.
@@ -35,6 +38,8 @@ enum Behind {
     Standard(Stream),
     /// Functions in the handle's user table.
     Functions,
+    /// A file that the box has opened, by its number.
+    File(u64),
     /// A stream of another side, exported under this number; its proxy is in the handle's user table.
     Given(Link, u64),
 }
@@ -74,7 +79,13 @@ fn push(s: State, kind: Behind) {
     let place = s.new_userdata(mem::size_of::<Handle>()) as *mut Handle;
     // SAFETY: fresh memory of that size.
     unsafe {
-        place.write(Handle { kind, closed: u64::from(!matches!(kind, Behind::Standard(_))), busy: 0, at: 0 })
+        place.write(Handle {
+            kind,
+            closed: u64::from(!matches!(kind, Behind::Standard(_))),
+            busy: 0,
+            at: 0,
+            position: 0,
+        })
     };
     s.registry_get(key());
     s.set_metatable(-2);
@@ -104,6 +115,22 @@ pub fn push_given(s: State, link: Link, number: u64) {
     furnish(s);
 }
 
+/// Bare: pushes a closed handle that is to become a file's.
+pub fn push_unopened(s: State) {
+    push(s, Behind::File(0));
+    s.new_table_sized(4, 0);
+    s.set_user_table(-2);
+}
+
+/// Makes the handle at `index` that of the open file `number`, which is at its beginning or (to append to it) at its end.
+pub fn set_file(s: State, index: c_int, number: u64, end: bool) {
+    if let Some(handle) = at(s, index) {
+        handle.position = if end { disk::LAST_WRITE } else { 0 };
+        handle.kind = Behind::File(number);
+        handle.closed = 0;
+    }
+}
+
 /// Opens the handle below the table on top, which becomes its user table.
 fn furnish(s: State) {
     s.set_user_table(-2);
@@ -131,6 +158,7 @@ pub fn origin(s: State, index: c_int) -> Option<Origin> {
             let (reads, writes) = made::abilities(s, index);
             Origin::Made { reads, writes }
         }
+        Behind::File(_) => Origin::Made { reads: true, writes: true },
         Behind::Given(link, number) => Origin::Given(link, number),
     })
 }
@@ -148,7 +176,21 @@ pub fn at<'a>(s: State, index: c_int) -> Option<&'a mut Handle> {
     ours.then(|| unsafe { &mut *place })
 }
 
+/// Whether the stream at `index` lies behind the gate.
+pub fn is_behind_gate(s: State, index: c_int) -> bool {
+    at(s, index)
+        .is_some_and(|handle| matches!(handle.kind, Behind::Standard(_) | Behind::Given(Link::Owner, _)))
+}
+
 impl Handle {
+    /// The number of the file that it stands for, if it is one.
+    pub fn file(&self) -> Option<u64> {
+        match self.kind {
+            Behind::File(number) => Some(number),
+            _ => None,
+        }
+    }
+
     /// Bare: whether the box has not closed it, or the owner has assigned another file since.
     pub fn is_open(&self, s: State) -> bool {
         self.closed == 0 || self.closed != self.assignment(s)
@@ -176,7 +218,7 @@ fn ask(s: State, kind: Behind, op: StreamOp) -> c_int {
     let (link, request) = match kind {
         Behind::Standard(stream) => (Link::Owner, Request::Stream { stream, op }),
         Behind::Given(link, number) => (link, streams::request(link, number, op)),
-        Behind::Functions => return push_failure(s, BAD_FILE),
+        Behind::Functions | Behind::File(_) => return push_failure(s, BAD_FILE),
     };
     let payload = matches!(op, StreamOp::Write | StreamOp::Forward);
     let first = s.top() + 1 - c_int::from(payload);
@@ -190,6 +232,7 @@ pub fn write(s: State, index: c_int, op: StreamOp) -> c_int {
     let Some(handle) = at(s, index) else { return push_failure(s, BAD_FILE) };
     match handle.kind {
         Behind::Functions => made::write(s, index, handle),
+        Behind::File(number) => disk::write(s, index, handle, number, op != StreamOp::Forward),
         // What was counted here and above has not been counted below.
         kind @ Behind::Given(Link::Below(_), _) => ask(s, kind, StreamOp::Write),
         kind => ask(s, kind, op),
@@ -199,7 +242,8 @@ pub fn write(s: State, index: c_int, op: StreamOp) -> c_int {
 /// Bare: flushes.
 pub fn flush(s: State, index: c_int) -> c_int {
     match at(s, index).map(|h| h.kind) {
-        Some(Behind::Functions) => {
+        // Nothing is held back.
+        Some(Behind::Functions | Behind::File(_)) => {
             s.push_bool(true);
             1
         }
@@ -210,10 +254,12 @@ pub fn flush(s: State, index: c_int) -> c_int {
 
 /// Bare: seeks.
 pub fn seek(s: State, index: c_int, whence: u8, offset: i64) -> c_int {
-    match at(s, index).map(|h| h.kind) {
-        Some(Behind::Functions) => push_failure(s, NO_SEEK),
-        Some(kind) => ask(s, kind, StreamOp::Seek { whence, offset }),
-        None => push_failure(s, BAD_FILE),
+    let index = s.absolute(index);
+    let Some(handle) = at(s, index) else { return push_failure(s, BAD_FILE) };
+    match handle.kind {
+        Behind::Functions => push_failure(s, NO_SEEK),
+        Behind::File(number) => disk::seek(s, index, handle, number, whence, offset),
+        kind => ask(s, kind, StreamOp::Seek { whence, offset }),
     }
 }
 
@@ -222,7 +268,7 @@ pub fn read(s: State, index: c_int, format: Format) -> c_int {
     let index = s.absolute(index);
     let Some(handle) = at(s, index) else { return push_failure(s, BAD_FILE) };
     match handle.kind {
-        Behind::Functions => made::read(s, index, handle, format),
+        Behind::Functions | Behind::File(_) => pieces::read(s, index, handle, format),
         kind => {
             let n = ask(s, kind, StreamOp::Read(format));
             if format == Format::Number && n == 1 && s.kind(-1) == Kind::String {
@@ -237,7 +283,10 @@ pub fn read(s: State, index: c_int, format: Format) -> c_int {
 pub fn close(s: State, index: c_int) -> c_int {
     let index = s.absolute(index);
     let Some(handle) = at(s, index) else { return push_failure(s, BAD_FILE) };
-    if handle.kind == Behind::Functions {
+    if let Behind::File(number) = handle.kind {
+        handle.closed = 1;
+        disk::close(s, index, number);
+    } else if handle.kind == Behind::Functions {
         if let Err(failure) = made::close(s, index, handle) {
             return push_failure(s, failure);
         }

@@ -4,8 +4,11 @@
 //! A bound handle's userdata is kept alive by the box's own handle, which is on the stack of whoever calls the box.
 #![allow(unsafe_code)]
 
-use super::stream::stdio::{self, Errno, ReadFormat, ReadResult};
-use super::stream::{Closed, FileRef};
+use std::cell::Cell;
+
+use super::stream::patience::Patience;
+use super::stream::stdio::{self, Errno, Failure, ReadFormat, ReadResult};
+use super::stream::{stdio_out, Closed, FileRef};
 use crate::gate::answer::{exchange_of, values};
 use crate::gate::exchange::{Exchange, NoMemory};
 use crate::gate::parcel::Writer;
@@ -31,42 +34,67 @@ pub fn null(op: StreamOp, exchange: *mut Exchange) -> Reply {
     })
 }
 
-/// What is done with a handle that is closed.
-pub fn closed(exchange: *mut Exchange) -> Reply {
-    values(exchange, |w| failed(w, Errno(libc::EBADF)))
-}
+/// The box's time was up before the host's file was done with it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stopped;
 
-/// Does `op` on the handle whose userdata is at `address`.
-pub fn operate(address: usize, op: StreamOp, payload: &[u8], exchange: *mut Exchange) -> Reply {
+/// Does `op` on the handle whose userdata is at `address`, no longer than until `deadline` (monotonic, ns) or a stop of the run.
+pub fn operate(
+    address: usize,
+    op: StreamOp,
+    payload: &[u8],
+    exchange: *mut Exchange,
+    deadline: u64,
+) -> Result<Reply, Stopped> {
     let handle = FileRef { userdata: address as *mut _ };
     // SAFETY: see the module's text.
-    let Some(file) = (unsafe { handle.current() }) else { return closed(exchange) };
+    let Some(file) = (unsafe { handle.current() }) else {
+        return Ok(closed(exchange));
+    };
+    let patience = Patience::of_run(deadline);
     // SAFETY: the file is open, and stays so while the driver has the thread.
     unsafe {
         match op {
-            StreamOp::Read(format) => read(file, format, exchange),
-            StreamOp::Write | StreamOp::Forward => done(stdio::write(file, payload), exchange),
-            StreamOp::Flush => done(stdio::flush(file), exchange),
+            StreamOp::Read(Format::Number) => read_number(file, exchange, patience),
+            StreamOp::Read(format) => read(file, format, exchange, patience),
+            StreamOp::Write | StreamOp::Forward => done(stdio_out::write(file, payload, patience), exchange),
+            StreamOp::Flush => done(stdio_out::flush(file, patience), exchange),
             StreamOp::Seek { whence, offset } => {
                 let whence = match whence {
                     0 => libc::SEEK_SET,
                     1 => libc::SEEK_CUR,
                     _ => libc::SEEK_END,
                 };
-                match stdio::seek(file, whence, offset) {
-                    Ok(at) => values(exchange, |w| w.integer(at)),
-                    Err(e) => values(exchange, |w| failed(w, e)),
+                match stdio_out::seek(file, whence, offset, patience) {
+                    Ok(at) => Ok(values(exchange, |w| w.integer(at))),
+                    Err(Failure::System(e)) => Ok(refused(e, exchange)),
+                    Err(Failure::Stopped) => Err(Stopped),
                 }
             }
         }
     }
 }
 
-fn done(result: Result<(), Errno>, exchange: *mut Exchange) -> Reply {
-    values(exchange, |w| match result {
-        Ok(()) => w.boolean(true),
-        Err(e) => failed(w, e),
-    })
+/// What is done with a handle that is closed.
+pub fn closed(exchange: *mut Exchange) -> Reply {
+    refused(Errno(libc::EBADF), exchange)
+}
+
+/// What a stream says whose box's time is up, where somebody is left to hear it.
+pub fn interrupted(exchange: *mut Exchange) -> Reply {
+    refused(Errno(libc::EINTR), exchange)
+}
+
+fn refused(e: Errno, exchange: *mut Exchange) -> Reply {
+    values(exchange, |w| failed(w, e))
+}
+
+fn done(result: Result<(), Failure>, exchange: *mut Exchange) -> Result<Reply, Stopped> {
+    match result {
+        Ok(()) => Ok(values(exchange, |w| w.boolean(true))),
+        Err(Failure::System(e)) => Ok(refused(e, exchange)),
+        Err(Failure::Stopped) => Err(Stopped),
+    }
 }
 
 /// nil, message, number.
@@ -78,9 +106,14 @@ fn failed(w: &mut Writer<'_>, e: Errno) -> Result<(), NoMemory> {
 
 /// # Safety
 /// The file is open.
-unsafe fn read(file: *mut libc::FILE, format: Format, exchange: *mut Exchange) -> Reply {
+unsafe fn read(
+    file: *mut libc::FILE,
+    format: Format,
+    exchange: *mut Exchange,
+    patience: Patience,
+) -> Result<Reply, Stopped> {
     if exchange_of(exchange).is_none() {
-        return Reply::NoMemory;
+        return Ok(Reply::NoMemory);
     }
     let wanted = match format {
         Format::Line { keep } => ReadFormat::Line { keep },
@@ -90,13 +123,11 @@ unsafe fn read(file: *mut libc::FILE, format: Format, exchange: *mut Exchange) -
         // Up to where an interactive file pauses.
         Format::Piece => ReadFormat::Line { keep: true },
     };
-    if format == Format::Number {
-        return read_number(file, exchange);
-    }
-    values(exchange, |w| {
+    let stopped = Cell::new(false);
+    let reply = values(exchange, |w| {
         let outcome = w.string_with(|to, allowance| {
             // SAFETY: as for this function.
-            match unsafe { stdio::read(file, wanted, allowance, to) } {
+            match unsafe { stdio::read(file, wanted, allowance, to, patience) } {
                 ReadResult::Data => Ok(()),
                 other => Err(other),
             }
@@ -105,20 +136,34 @@ unsafe fn read(file: *mut libc::FILE, format: Format, exchange: *mut Exchange) -
             Ok(()) => Ok(()),
             Err(ReadResult::Error(e)) => failed(w, e),
             Err(ReadResult::OutOfMemory) => Err(NoMemory),
-            Err(_) => w.nil(),
+            Err(other) => {
+                stopped.set(other == ReadResult::Stopped);
+                w.nil()
+            }
         }
-    })
+    });
+    if stopped.get() {
+        return Err(Stopped);
+    }
+    Ok(reply)
 }
 
 /// The number is sent as its text where Lua itself knows best what the text means (integers), else as `fscanf` would read it.
 ///
 /// # Safety
 /// The file is open.
-unsafe fn read_number(file: *mut libc::FILE, exchange: *mut Exchange) -> Reply {
+unsafe fn read_number(
+    file: *mut libc::FILE,
+    exchange: *mut Exchange,
+    patience: Patience,
+) -> Result<Reply, Stopped> {
     let mut text = Vec::new();
     // SAFETY: as for this function. No numeral is longer.
-    let outcome = unsafe { stdio::read(file, ReadFormat::Number, 4096, &mut text) };
-    values(exchange, |w| match outcome {
+    let outcome = unsafe { stdio::read(file, ReadFormat::Number, 4096, &mut text, patience) };
+    if outcome == ReadResult::Stopped {
+        return Err(Stopped);
+    }
+    Ok(values(exchange, |w| match outcome {
         ReadResult::Data if compat::INTEGERS => w.string(&text),
         ReadResult::Data => match stdio::value(&text) {
             Some(n) => w.float(n),
@@ -126,6 +171,6 @@ unsafe fn read_number(file: *mut libc::FILE, exchange: *mut Exchange) -> Reply {
         },
         ReadResult::Error(e) => failed(w, e),
         ReadResult::OutOfMemory => Err(NoMemory),
-        ReadResult::End => w.nil(),
-    })
+        ReadResult::End | ReadResult::Stopped => w.nil(),
+    }))
 }

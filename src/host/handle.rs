@@ -77,6 +77,12 @@ fn place_at<'a>(s: State, index: c_int) -> Option<&'a mut u64> {
     ours.then(|| unsafe { &mut *place })
 }
 
+/// Bare: the box of the handle at `index`.
+#[cfg(any(test, fuzzing))]
+pub fn id_at(s: State, index: c_int) -> Id {
+    place_at(s, index).map_or(Id(0), |place| Id(*place))
+}
+
 /// Bare: the box of the handle that a method was called on, open or not.
 fn any(s: State) -> Id {
     match place_at(s, 1) {

@@ -5,13 +5,17 @@
 //! | [`module`] | `sandbox.new`, `run`, `newstream` |
 //! | [`handle`] | the box's handle and its methods |
 //! | [`driver_io`] | the host's file handles, for the driver |
+//! | [`grants`] | the option `files` |
+//! | [`modules`] | the option `modules` |
 //! | [`options`] | the table of options, made ready to be sent |
 //! | [`stream`] | stock file handles over functions, and stdio for the driver |
 //! | [`stack_room`] | how much of the host's C stack is left |
 
 pub mod driver_io;
+pub mod grants;
 pub mod handle;
 pub mod module;
+pub mod modules;
 pub mod options;
 pub mod stack_room;
 pub mod stream;

@@ -2,9 +2,11 @@
 
 use std::os::raw::{c_int, c_void};
 
-use super::handle;
 use super::options::flatten;
 use super::stream;
+use super::{grants, handle, modules};
+use crate::engine::luajit;
+use crate::gate;
 use crate::gate::encode::{Encoder, Side};
 use crate::gate::level::Level;
 use crate::gate::limits::MAX_DEPTH;
@@ -19,6 +21,12 @@ const VERSION: &str = concat!("sandbox ", env!("CARGO_PKG_VERSION"));
 
 /// Bare: opens the library in a host's state; leaves the module on the stack.
 pub fn open_in_host(s: State) {
+    gate::image::settle();
+    // SAFETY: the C function that opens the library, on the thread that it was called on.
+    #[allow(unsafe_code)]
+    unsafe {
+        luajit::learn(s.as_ptr());
+    }
     realm::open(s);
     push_module(s);
     // SAFETY: a host's state; bare, as all of this.
@@ -73,7 +81,12 @@ fn new(s: State) -> c_int {
 
 /// Makes a box with the options at `arg` and pushes its handle. It is created closed, then opened.
 fn make(s: State, arg: c_int) {
+    let granted = s.top() + 1;
+    modules::push(s, arg);
+    grants::push(s, arg);
     flatten(s, arg);
+    grants::put(s, arg);
+    modules::take(s, arg);
     let level = Level::of(s);
     realm::collect_forgotten(s, level);
     handle::push_closed(s);
@@ -90,6 +103,9 @@ fn make(s: State, arg: c_int) {
     s.pop(1);
     level.lower(height);
     handle::set_id(s, -1, id);
+    modules::grant(s, granted, id);
+    s.replace(granted);
+    s.set_top(granted);
 }
 
 /// `sandbox.run(code [, options [, ...]])`

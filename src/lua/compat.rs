@@ -269,6 +269,29 @@ pub unsafe fn text_to_number(state: *mut lua_State) {
     }
 }
 
+/// `lua_rawgeti` for any number: up to Lua 5.2 it takes a C int.
+pub unsafe fn raw_geti(state: *mut lua_State, index: c_int, n: i64) {
+    if INTEGERS || c_int::try_from(n).is_ok() {
+        lua_rawgeti(state, index, n as lua_Integer);
+    } else {
+        let index = lua_absindex(state, index);
+        push_integer(state, n);
+        lua_rawget(state, index);
+    }
+}
+
+/// `lua_rawseti`, likewise.
+pub unsafe fn raw_seti(state: *mut lua_State, index: c_int, n: i64) {
+    if INTEGERS || c_int::try_from(n).is_ok() {
+        lua_rawseti(state, index, n as lua_Integer);
+    } else {
+        let index = lua_absindex(state, index);
+        push_integer(state, n);
+        lua_insert(state, -2);
+        lua_rawset(state, index);
+    }
+}
+
 /// Whether the collector has not been stopped.
 pub unsafe fn collector_runs(state: *mut lua_State) -> bool {
     #[cfg(not(feature = "lua51"))]

@@ -21,8 +21,8 @@ mod traceback;
 pub use function::{function, Entry};
 pub use state::{Kind, State};
 
-/// The module leaves Lua's symbols to the interpreter that loads it; a test binary has to bring them itself.
-#[cfg(test)]
+/// The module leaves Lua's symbols to the interpreter that loads it; a test binary or a fuzzer has to bring them itself.
+#[cfg(any(test, fuzzing))]
 mod interpreter {
     #[cfg_attr(feature = "lua51", link(name = "lua5.1"))]
     #[cfg_attr(feature = "lua52", link(name = "lua5.2"))]

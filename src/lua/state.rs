@@ -320,6 +320,11 @@ impl State {
         api! { lua_pushcclosure(self.0, f, upvalues) }
     }
 
+    pub fn push_registry(self) {
+        // SAFETY: as for the type.
+        unsafe { lua_pushvalue(self.0, LUA_REGISTRYINDEX) }
+    }
+
     pub fn push_globals(self) {
         api! {
             lua_pushglobaltable(self.0);
@@ -359,6 +364,13 @@ impl State {
         api! { lua_concat(self.0, n) }
     }
 
+    /// Pushes `text` with each `what` replaced by `with`.
+    pub fn gsub(self, text: &CStr, what: &CStr, with: &CStr) {
+        api! {
+            luaL_gsub(self.0, text.as_ptr(), what.as_ptr(), with.as_ptr());
+        }
+    }
+
     // ---- tables, without metamethods
 
     pub fn raw_get(self, index: c_int) {
@@ -372,13 +384,11 @@ impl State {
     }
 
     pub fn raw_geti(self, index: c_int, n: i64) {
-        api! {
-            lua_rawgeti(self.0, index, n as lua_Integer);
-        }
+        api! { compat::raw_geti(self.0, index, n) }
     }
 
     pub fn raw_seti(self, index: c_int, n: i64) {
-        api! { lua_rawseti(self.0, index, n as lua_Integer) }
+        api! { compat::raw_seti(self.0, index, n) }
     }
 
     /// Pushes `t[name]` of the table at `index`.
@@ -630,6 +640,12 @@ impl State {
         api! {
             lua_gc(self.0, LUA_GCCOLLECT, 0);
         }
+    }
+
+    /// Bytes in use.
+    #[cfg(any(test, fuzzing))]
+    pub fn heap_in_use(self) -> usize {
+        api! { (lua_gc(self.0, LUA_GCCOUNT, 0) as usize) << 10 | lua_gc(self.0, LUA_GCCOUNTB, 0) as usize }
     }
 
     /// Whether the collector has not been stopped (always, in Lua 5.1, which doesn't tell).

@@ -126,9 +126,9 @@ function host.fds()
 end
 
 -- a process below this one, for what ends a process: its exit code (128 + signal) and all it wrote
-function host.child(source)
+function host.child(source, shell)
   local script = host.tmp(source)
-  local pipe = io.popen(("timeout -k 2 30 '%s' '%s' 2>&1; echo \"exit:$?\""):format(host.interpreter, script))
+  local pipe = io.popen(("%s timeout -k 2 30 '%s' '%s' 2>&1; echo \"exit:$?\""):format(shell or "", host.interpreter, script))
   local all = pipe:read("*a")
   pipe:close()
   local output, code = all:match("^(.*)exit:(%d+)%s*$")

@@ -12,7 +12,10 @@ use std::ptr;
 use std::sync::atomic::{AtomicBool, AtomicI32, AtomicPtr, AtomicU64, AtomicU8, Ordering::*};
 
 pub mod signal;
+pub mod span;
 pub mod watchdog;
+
+use span::{Span, Spent};
 
 /// How long a run may take to obey a soft stop; and how much of that it must have been running, since on a busy machine it may not
 /// have had a turn at all.
@@ -156,8 +159,8 @@ impl Beat {
 }
 
 thread_local! {
-    /// CPU time of the host's own code inside a box's request, ns.
-    static OUTSIDE: Cell<u64> = const { Cell::new(0) };
+    /// What the host's own code took inside a box's request.
+    static OUTSIDE: Cell<Spent> = const { Cell::new(Spent { used: 0, passed: 0 }) };
     static OVERDUE: Cell<bool> = const { Cell::new(false) };
     /// How many boxes were closed while they were being run.
     static CLOSINGS: Cell<u64> = const { Cell::new(0) };
@@ -172,19 +175,37 @@ pub fn outside<R>(f: impl FnOnce() -> R) -> R {
         Some(beat) if beat.armed.load(Relaxed) != 0 => {
             beat.disarm();
             let (cpu, wall) = (beat.cpu.load(Relaxed), beat.wall.load(Relaxed));
-            let (before, closings) = (OUTSIDE.replace(0), CLOSINGS.get());
-            let began = thread_cpu_ns();
+            let (before, closings) = (OUTSIDE.take(), CLOSINGS.get());
+            let span = Span::begin();
             let result = f();
-            let ended = thread_cpu_ns();
-            let used = ended.saturating_sub(began);
-            OUTSIDE.set(before.saturating_add(used));
-            let (cpu, now) = (cpu.saturating_add(used), mono_ns());
+            // What a driver inside this one left there is part of the span.
+            OUTSIDE.take();
+            let (spent, next) = span.end(Spent::default());
+            OUTSIDE.set(before.plus(spent));
+            let (cpu, now) = (cpu.saturating_add(spent.used), next.began);
+            let ended = next.cpu_at_least();
             OVERDUE.set(ended >= cpu || now >= wall || closings != CLOSINGS.get());
-            beat.arm(cpu, now.saturating_add(cpu.saturating_sub(ended)), wall);
+            beat.arm(cpu, now.saturating_add(cpu.saturating_sub(next.cpu_at_most())), wall);
             result
         }
         _ => f(),
     }
+}
+
+fn with_beat<R>(f: impl FnOnce(&Beat) -> R) -> Option<R> {
+    let beat = TICKET.try_with(|ticket| ticket.beat.get()).unwrap_or(ptr::null());
+    // SAFETY: beats are leaked, see the module's text.
+    unsafe { beat.as_ref() }.map(f)
+}
+
+/// Whether the watchdog has a deadline to look at for this thread.
+pub fn is_watched() -> bool {
+    with_beat(|beat| beat.armed.load(Relaxed) != 0).unwrap_or(false)
+}
+
+/// Whether a stop of the run under way on this thread has been asked for.
+pub fn is_stopping() -> bool {
+    with_beat(|beat| beat.stage() != 0).unwrap_or(false)
 }
 
 /// Whether the request under way is for a box that can't go on.
@@ -197,10 +218,10 @@ pub fn note_closing() {
     CLOSINGS.set(CLOSINGS.get().wrapping_add(1));
 }
 
-/// What [`outside`] has added up since the last time, ns.
-pub fn take_outside() -> u64 {
+/// What [`outside`] has added up since the last time.
+pub fn take_outside() -> Spent {
     OVERDUE.set(false);
-    OUTSIDE.replace(0)
+    OUTSIDE.take()
 }
 
 /// Takes a beat for the calling thread and gives it an alternate signal stack; undone when the thread ends.
@@ -269,6 +290,11 @@ fn claim() -> &'static Beat {
             Err(now) => head = now,
         }
     }
+}
+
+/// How many forks lie between this process and the one that loaded the library.
+pub fn forks() -> u64 {
+    FORKS.load(Relaxed)
 }
 
 /// In the child of a fork only the calling thread is left, under a new id, and there is no watchdog.

@@ -11,6 +11,7 @@
 // Registers are found by constants of the C library, which fit the array they are for.
 #![allow(clippy::indexing_slicing)]
 
+use std::cell::Cell;
 use std::mem;
 use std::os::raw::{c_int, c_void};
 use std::ptr;
@@ -53,7 +54,8 @@ pub fn install() -> bool {
             return false;
         };
         NUMBER.store(number, Relaxed);
-        if !set(number, on_clock, libc::SA_RESTART, ptr::null_mut()) {
+        // No SA_RESTART: a read or write that blocks for a box is to end.
+        if !set(number, on_clock, 0, ptr::null_mut()) {
             return false;
         }
     }
@@ -84,7 +86,7 @@ fn take_faults() -> bool {
 }
 
 /// A host may have put handlers of its own over ours since the last run: then ours go in front again, and pass on what is no box's.
-pub fn ensure() {
+fn ensure() {
     // SAFETY: only reads the disposition.
     let ours = unsafe {
         let mut now: libc::sigaction = mem::zeroed();
@@ -163,8 +165,33 @@ pub unsafe fn drop_alternate_stack(memory: *mut c_void) {
     }
 }
 
-/// Lets the signals that stops are made of through on this thread for the time of a run; what to hand to [`restore_mask`].
-pub fn unblock() -> libc::sigset_t {
+/// How long what was found of handlers and mask is taken to hold: the two looks are system calls, which cost more than a short call into a box.
+const WINDOW: u64 = 20_000;
+
+thread_local! {
+    /// When this thread's handlers and mask were last found well, on the monotonic clock, ns.
+    static FOUND: Cell<u64> = const { Cell::new(0) };
+}
+
+/// Sees that stops and faults reach our handlers on this thread for the time of a run that begins `now`; the mask to hand to [`restore_mask`]
+/// afterwards, if the host has blocked any of our signals. The beat is told what else is blocked.
+pub fn prepare(beat: &Beat, now: u64) -> Option<libc::sigset_t> {
+    if now.saturating_sub(FOUND.get()) < WINDOW {
+        return None;
+    }
+    ensure();
+    let mask = unblock();
+    beat.set_mask(bits(&mask));
+    if is_blocking(&mask) {
+        FOUND.set(0);
+        return Some(mask);
+    }
+    FOUND.set(now);
+    None
+}
+
+/// Lets the signals that stops are made of through on this thread; the mask that was there.
+fn unblock() -> libc::sigset_t {
     // SAFETY: plain calls on local values.
     unsafe {
         let mut ours: libc::sigset_t = mem::zeroed();
@@ -179,22 +206,25 @@ pub fn unblock() -> libc::sigset_t {
     }
 }
 
+/// Whether the mask blocks any of our signals.
+fn is_blocking(mask: &libc::sigset_t) -> bool {
+    // SAFETY: only reads a mask that `unblock` filled.
+    unsafe {
+        libc::sigismember(mask, NUMBER.load(Relaxed)) == 1
+            || FAULTS.iter().any(|&signal| libc::sigismember(mask, signal) == 1)
+    }
+}
+
 /// The signals of a set, one bit each.
-pub fn bits(set: &libc::sigset_t) -> u64 {
+fn bits(set: &libc::sigset_t) -> u64 {
     // SAFETY: a set is at least 64 bits long, and begins with those of the signals that Linux has.
     unsafe { (set as *const libc::sigset_t as *const u64).read_unaligned() }
 }
 
-/// Puts back the mask that [`unblock`] found, where it blocked something that a run needed.
+/// Puts back the mask that [`prepare`] found.
 pub fn restore_mask(old: &libc::sigset_t) {
-    // SAFETY: plain calls on a mask that `unblock` filled.
-    unsafe {
-        let blocked = libc::sigismember(old, NUMBER.load(Relaxed)) == 1
-            || FAULTS.iter().any(|&signal| libc::sigismember(old, signal) == 1);
-        if blocked {
-            libc::pthread_sigmask(libc::SIG_SETMASK, old, ptr::null_mut());
-        }
-    }
+    // SAFETY: a mask that `unblock` filled.
+    unsafe { libc::pthread_sigmask(libc::SIG_SETMASK, old, ptr::null_mut()) };
 }
 
 #[cfg(target_arch = "x86_64")]

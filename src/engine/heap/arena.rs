@@ -97,6 +97,19 @@ impl Arena {
         Some(head)
     }
 
+    pub(super) fn budget_pointer(&self) -> *const Budget {
+        self.budget.get()
+    }
+
+    /// This header has been copied from another heap: sets right what is this one's own.
+    pub(super) fn adopt(&self, size: usize, budget: *const Budget) {
+        self.owner.set(ptr::null_mut());
+        self.seat.set(ptr::null());
+        self.budget.set(budget);
+        self.size.set(size);
+        self.high.set(self.brk.get());
+    }
+
     #[inline]
     fn budget(&self) -> &Budget {
         // SAFETY: the `Heap` holds the budget for as long as the arena lives.

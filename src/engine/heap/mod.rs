@@ -7,6 +7,7 @@
 //! | `budget` | the chain of limits that each byte is charged to |
 //! | `arena` | the header and the `lua_Alloc` |
 //! | `blocks` | how a heap is divided, and the lists of free blocks |
+//! | `image` | a heap at rest as bytes, and copies made of it |
 //! | `pages` | how much a heap touches, and what it gives back |
 //!
 //! Dropping a [`Heap`] drops everything in it: no walk, no `lua_close`.
@@ -18,6 +19,7 @@
 mod arena;
 mod blocks;
 mod budget;
+mod image;
 mod pages;
 mod reserve;
 mod slots;
@@ -28,6 +30,7 @@ use std::rc::Rc;
 
 pub use arena::{allocate, Arena};
 pub use budget::Budget;
+pub use image::Image;
 pub use slots::{fork_lock, fork_unlock, Slot};
 
 /// A heap: its slot, its budget, and between them what was charged.

@@ -17,6 +17,7 @@ use super::cookie::{Cookie, Has};
 use super::handle;
 use super::life::LEVELS;
 use super::moment;
+use crate::engine::luajit;
 use crate::host::stack_room::{self, Purpose};
 
 /// Slots of the thread's stack.
@@ -171,7 +172,9 @@ pub unsafe fn run(cookie: *mut Cookie, slot: c_int, request: Request, purpose: P
         lua_pushvalue(thread, CALL);
         lua_pushvalue(thread, slot);
         (*life).scratch.swap(level);
+        let before = luajit::running(thread);
         let outcome = moment::lua_runs(|| lua_pcall(thread, 1, 1, 0));
+        luajit::set_running(thread, before);
         (*life).scratch.swap(level);
 
         (*cookie).request = Request::None;

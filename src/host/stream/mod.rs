@@ -8,7 +8,8 @@
 //! | [`callback`] | running a stream's functions, on the stream's own Lua thread |
 //! | [`moment`], [`jit`] | whether Lua may run right now, or what is written must be held until it may |
 //! | [`life`] | what the streams of one Lua state share, and how they learn that the state is gone |
-//! | [`stdio`], [`numeral`] | reading and writing any `FILE`, with a bound on memory and no Lua |
+//! | [`stdio`], [`stdio_out`], [`numeral`] | reading and writing any `FILE`, with a bound on memory and no Lua |
+//! | [`patience`], [`buffer`] | waiting for a descriptor no longer than a box may last; what a `FILE`'s buffer holds |
 //! | [`file_ref`] | finding the `FILE` of a handle, each time anew |
 //!
 //! # How one `f:write` runs
@@ -32,6 +33,7 @@
 //! linked `nodelete`: a `FILE` may outlive its Lua state, and `exit` still flushes it.
 #![allow(unsafe_code)]
 
+mod buffer;
 mod callback;
 mod cookie;
 mod file_ref;
@@ -44,7 +46,9 @@ mod life;
 mod moment;
 mod newstream;
 mod numeral;
+pub mod patience;
 pub mod stdio;
+pub mod stdio_out;
 #[cfg(test)]
 mod tests;
 

@@ -20,6 +20,9 @@ impl Scanner<'_, '_> {
             self.source.append(byte)?;
             self.taken = self.taken.saturating_add(1);
             self.byte = self.source.next();
+            if let Some(byte) = self.byte {
+                self.source.set_aside(byte);
+            }
         }
         Ok(())
     }
@@ -41,6 +44,9 @@ pub(super) fn scan(source: &mut Source) -> Result<(), Stop> {
             other => break other,
         }
     };
+    if let Some(byte) = byte {
+        source.set_aside(byte);
+    }
     let mut scanner = Scanner { source, byte, taken: 0 };
     let outcome = take(&mut scanner);
     if let Some(byte) = scanner.byte {

@@ -1,30 +1,26 @@
-//! What the driver does with a host's `FILE`: no Lua in here, a bound on memory, and no signal for a reader that is gone.
+//! Reading a host's `FILE` for a box: no Lua in here, a bound on memory, and an end to waiting ([`super::patience`]). What was
+//! read before a stop is put back, for whoever reads next. Writing is in [`super::stdio_out`].
 //!
 //! # Safety
 //! Callers pass a `FILE` that is open and stays so meanwhile: see [`super::FileRef`].
 #![allow(unsafe_code)]
 
 use std::ffi::CStr;
-use std::mem::MaybeUninit;
 use std::os::raw::c_int;
-use std::ptr;
 
 use libc::{size_t, FILE};
 
+use super::buffer::ahead;
 use super::moment::lua_may_run;
 use super::numeral;
+use super::patience::{errno, Lock, Patience};
 
 pub use super::numeral::value;
 
 extern "C" {
     // A stream of ours may run Lua in here; what it raises is caught before it would unwind.
-    fn flockfile(file: *mut FILE);
-    fn funlockfile(file: *mut FILE);
     fn getc_unlocked(file: *mut FILE) -> c_int;
     fn fread_unlocked(data: *mut u8, size: size_t, count: size_t, file: *mut FILE) -> size_t;
-    fn __flbf(file: *mut FILE) -> c_int;
-    fn __fpending(file: *mut FILE) -> size_t;
-    fn __fbufsize(file: *mut FILE) -> size_t;
 }
 
 /// What to read.
@@ -50,6 +46,23 @@ pub enum ReadResult {
     Error(Errno),
     /// There is more than `max` bytes, or no memory for them; what has been read is lost.
     OutOfMemory,
+    /// The box's time was up before the end came. Nothing has been appended, and nothing is lost.
+    Stopped,
+}
+
+/// Why something was not done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Failure {
+    System(Errno),
+    /// The box's time was up.
+    Stopped,
+}
+
+impl Failure {
+    /// What a call of the C library has just failed for.
+    pub fn last() -> Failure {
+        Failure::System(Errno(errno()))
+    }
 }
 
 /// Why the system refuses.
@@ -57,11 +70,6 @@ pub enum ReadResult {
 pub struct Errno(pub c_int);
 
 impl Errno {
-    fn last() -> Errno {
-        // SAFETY: errno is this thread's.
-        Errno(unsafe { *libc::__errno_location() })
-    }
-
     /// The system's words for it.
     pub fn message(self) -> String {
         let mut text = [0; 128];
@@ -81,24 +89,27 @@ pub(super) enum Stop {
     OutOfMemory,
 }
 
-/// A `FILE` that is locked for as long as this exists.
+/// A `FILE` that is being read.
 pub(super) struct Source<'a> {
     file: *mut FILE,
+    _lock: Lock,
     out: &'a mut Vec<u8>,
     /// Bytes that may still be appended.
     room: usize,
-}
-
-impl Drop for Source<'_> {
-    fn drop(&mut self) {
-        // SAFETY: locked in `read`.
-        unsafe { funlockfile(self.file) };
-    }
+    patience: Patience,
+    /// Whether to look before each system call, once that is known.
+    waits: Option<bool>,
+    stopped: bool,
+    /// Bytes that were taken without being appended: to be put back at a stop.
+    aside: Vec<u8>,
 }
 
 impl Source<'_> {
-    /// The next byte; none at the end or at an error.
+    /// The next byte; none at the end, at an error or at a stop.
     pub(super) fn next(&mut self) -> Option<u8> {
+        if !self.has_more() {
+            return None;
+        }
         // SAFETY: the file is open and locked.
         u8::try_from(unsafe { getc_unlocked(self.file) }).ok()
     }
@@ -106,6 +117,58 @@ impl Source<'_> {
     pub(super) fn put_back(&mut self, byte: u8) {
         // SAFETY: the file is open; the lock is recursive.
         unsafe { libc::ungetc(byte.into(), self.file) };
+    }
+
+    /// Remembers a byte that has been taken, and may not be appended.
+    pub(super) fn set_aside(&mut self, byte: u8) {
+        if self.aside.try_reserve(1).is_ok() {
+            self.aside.push(byte);
+        }
+    }
+
+    /// Whether a system call is due that may block.
+    fn must_wait(&mut self) -> bool {
+        let (file, patience) = (self.file, self.patience);
+        // SAFETY: the file is open.
+        *self.waits.get_or_insert_with(|| patience.must_wait(unsafe { libc::fileno(file) }))
+    }
+
+    /// Waits until a byte, the end or an error can be had at once; false at a stop.
+    fn has_more(&mut self) -> bool {
+        // SAFETY: the file is open and locked.
+        if self.stopped || (unsafe { ahead(self.file) == 0 } && self.must_wait()) {
+            // SAFETY: as above.
+            self.stopped =
+                self.stopped || !self.patience.wait(unsafe { libc::fileno(self.file) }, libc::POLLIN);
+        }
+        !self.stopped
+    }
+
+    /// How many of `count` bytes can be read without blocking; none at the end, at an error or at a stop.
+    fn at_once(&mut self, count: usize) -> usize {
+        // SAFETY: the file is open and locked.
+        if !self.must_wait() {
+            return count;
+        }
+        // SAFETY: as above.
+        if unsafe { ahead(self.file) } == 0 {
+            // Fills the buffer.
+            let Some(byte) = self.next() else { return 0 };
+            self.put_back(byte);
+        }
+        // SAFETY: as above.
+        unsafe { ahead(self.file) }.min(count)
+    }
+
+    /// After a stop: puts what has been read since `before` back.
+    fn give_back(&mut self, before: usize) {
+        let taken =
+            if self.aside.is_empty() { self.out.get(before..).unwrap_or_default() } else { &self.aside };
+        for &byte in taken.iter().rev() {
+            // SAFETY: as for `put_back`. glibc takes back as much as there is memory for.
+            unsafe { libc::ungetc(byte.into(), self.file) };
+        }
+        self.out.truncate(before);
     }
 
     pub(super) fn append(&mut self, byte: u8) -> Result<(), Stop> {
@@ -158,6 +221,10 @@ impl Source<'_> {
                 };
             }
             let piece = (count - done).min(self.room).min(done.max(8 << 10));
+            let piece = self.at_once(piece);
+            if piece == 0 {
+                break;
+            }
             self.out.try_reserve(piece).map_err(|_| Stop::OutOfMemory)?;
             let space = self.out.spare_capacity_mut().as_mut_ptr() as *mut u8;
             // SAFETY: the file is open and locked; there is space for `piece` bytes, and `got` of them were written.
@@ -180,13 +247,28 @@ impl Source<'_> {
 ///
 /// # Safety
 /// See the module. `file` may be a stream of ours, if the caller is a C function that Lua has called.
-pub unsafe fn read(file: *mut FILE, format: ReadFormat, max: usize, out: &mut Vec<u8>) -> ReadResult {
+pub unsafe fn read(
+    file: *mut FILE,
+    format: ReadFormat,
+    max: usize,
+    out: &mut Vec<u8>,
+    patience: Patience,
+) -> ReadResult {
     lua_may_run(|| {
         // SAFETY: passed on.
-        let mut source = unsafe {
-            flockfile(file);
-            libc::clearerr(file);
-            Source { file, out, room: max }
+        let Some(lock) = (unsafe { patience.lock(file) }) else { return ReadResult::Stopped };
+        // SAFETY: passed on.
+        unsafe { libc::clearerr(file) };
+        let before = out.len();
+        let mut source = Source {
+            file,
+            _lock: lock,
+            out,
+            room: max,
+            patience,
+            waits: None,
+            stopped: false,
+            aside: Vec::new(),
         };
         let outcome = match format {
             ReadFormat::Line { keep } => source.line(keep),
@@ -194,9 +276,13 @@ pub unsafe fn read(file: *mut FILE, format: ReadFormat, max: usize, out: &mut Ve
             ReadFormat::Count(count) => source.count(count),
             ReadFormat::Number => numeral::scan(&mut source),
         };
-        let errno = Errno::last();
+        let errno = Errno(errno());
         // SAFETY: still open and locked.
         let failed = unsafe { libc::ferror(file) != 0 };
+        if source.stopped || (failed && errno == Errno(libc::EINTR) && patience.is_over()) {
+            source.give_back(before);
+            return ReadResult::Stopped;
+        }
         match outcome {
             _ if failed => ReadResult::Error(errno),
             Ok(()) => ReadResult::Data,
@@ -204,92 +290,4 @@ pub unsafe fn read(file: *mut FILE, format: ReadFormat, max: usize, out: &mut Ve
             Err(Stop::OutOfMemory) => ReadResult::OutOfMemory,
         }
     })
-}
-
-/// Writes all of `data`, or fails.
-///
-/// # Safety
-/// As [`read`].
-pub unsafe fn write(file: *mut FILE, data: &[u8]) -> Result<(), Errno> {
-    lua_may_run(|| {
-        // SAFETY: passed on.
-        let reaches_system =
-            unsafe { __flbf(file) != 0 || __fpending(file).saturating_add(data.len()) >= __fbufsize(file) };
-        // SAFETY: passed on.
-        let write = || match unsafe { libc::fwrite(data.as_ptr().cast(), 1, data.len(), file) } {
-            written if written == data.len() => Ok(()),
-            _ => Err(Errno::last()),
-        };
-        if reaches_system {
-            // SAFETY: passed on.
-            unsafe { without_sigpipe(file, write) }
-        } else {
-            write()
-        }
-    })
-}
-
-/// # Safety
-/// As [`read`].
-pub unsafe fn flush(file: *mut FILE) -> Result<(), Errno> {
-    // SAFETY: passed on.
-    lua_may_run(|| unsafe { without_sigpipe(file, || result(libc::fflush(file))) })
-}
-
-/// Gives the new position. `whence` is one of `libc::SEEK_SET`, `SEEK_CUR`, `SEEK_END`.
-///
-/// # Safety
-/// As [`read`].
-pub unsafe fn seek(file: *mut FILE, whence: c_int, offset: i64) -> Result<i64, Errno> {
-    lua_may_run(|| {
-        // SAFETY: passed on. What is still to be written goes first, so that a pipe may be the matter here, too.
-        unsafe {
-            without_sigpipe(file, || result(libc::fseeko(file, offset, whence)))?;
-            match libc::ftello(file) {
-                -1 => Err(Errno::last()),
-                position => Ok(position),
-            }
-        }
-    })
-}
-
-fn result(status: c_int) -> Result<(), Errno> {
-    if status == 0 {
-        Ok(())
-    } else {
-        Err(Errno::last())
-    }
-}
-
-/// Runs `f`, in which a pipe or socket without a reader is an error (EPIPE) and not the process' end. A stream of ours has no descriptor;
-/// there the signal mask stays as the host's callbacks expect it.
-unsafe fn without_sigpipe<R>(file: *mut FILE, f: impl FnOnce() -> Result<R, Errno>) -> Result<R, Errno> {
-    let mut signals = MaybeUninit::<libc::sigset_t>::uninit();
-    let mut before = MaybeUninit::<libc::sigset_t>::uninit();
-    let mut pending = MaybeUninit::<libc::sigset_t>::uninit();
-    // SAFETY: each set is initialised before it is read; `file` is open.
-    unsafe {
-        let errno = *libc::__errno_location();
-        let descriptor = libc::fileno(file);
-        *libc::__errno_location() = errno;
-        if descriptor < 0 {
-            return f();
-        }
-        libc::sigemptyset(signals.as_mut_ptr());
-        libc::sigaddset(signals.as_mut_ptr(), libc::SIGPIPE);
-        libc::sigemptyset(pending.as_mut_ptr());
-        libc::sigpending(pending.as_mut_ptr());
-        libc::sigemptyset(before.as_mut_ptr());
-        libc::pthread_sigmask(libc::SIG_BLOCK, signals.as_ptr(), before.as_mut_ptr());
-        let outcome = f();
-        if matches!(outcome, Err(Errno(libc::EPIPE)))
-            && libc::sigismember(pending.as_ptr(), libc::SIGPIPE) == 0
-        {
-            // Ours is the only one: taken off, before it is delivered.
-            let none = libc::timespec { tv_sec: 0, tv_nsec: 0 };
-            libc::sigtimedwait(signals.as_ptr(), ptr::null_mut(), &none);
-        }
-        libc::pthread_sigmask(libc::SIG_SETMASK, before.as_ptr(), ptr::null_mut());
-        outcome
-    }
 }

@@ -7,7 +7,9 @@ use std::thread;
 
 use mlua::ffi::*;
 
-use super::stdio::{self, Errno, ReadFormat, ReadResult};
+use super::patience::Patience;
+use super::stdio::{self, Errno, Failure, ReadFormat, ReadResult};
+use super::stdio_out;
 use super::{file_of, push_newstream};
 
 /// A state with the stock libraries and `newstream` as a global.
@@ -68,10 +70,14 @@ impl Host {
     }
 }
 
+fn system(errno: c_int) -> Failure {
+    Failure::System(Errno(errno))
+}
+
 fn read(file: *mut libc::FILE, format: ReadFormat, max: usize) -> (ReadResult, Vec<u8>) {
     let mut out = Vec::new();
     // SAFETY: the tests keep their files open.
-    let result = unsafe { stdio::read(file, format, max, &mut out) };
+    let result = unsafe { stdio::read(file, format, max, &mut out, Patience::endless()) };
     (result, out)
 }
 
@@ -143,11 +149,11 @@ fn errors_have_the_systems_words() {
     assert_eq!(read(file, ReadFormat::All, 9).0, ReadResult::Error(Errno(libc::EIO)));
     // SAFETY: the file is open.
     unsafe {
-        assert_eq!(stdio::seek(file, libc::SEEK_SET, 0), Err(Errno(libc::ESPIPE)));
-        assert_eq!(stdio::write(file, b"abc"), Ok(()));
-        assert_eq!(stdio::flush(file), Err(Errno(libc::EIO)));
+        assert_eq!(stdio_out::seek(file, libc::SEEK_SET, 0, Patience::endless()), Err(system(libc::ESPIPE)));
+        assert_eq!(stdio_out::write(file, b"abc", Patience::endless()), Ok(()));
+        assert_eq!(stdio_out::flush(file, Patience::endless()), Err(system(libc::EIO)));
         assert_eq!(libc::setvbuf(file, ptr::null_mut(), libc::_IONBF, 0), 0);
-        assert_eq!(stdio::write(file, b"abc"), Err(Errno(libc::EIO)));
+        assert_eq!(stdio_out::write(file, b"abc", Patience::endless()), Err(system(libc::EIO)));
     }
     assert_eq!(Errno(libc::EIO).message(), "Input/output error");
     host.run(c"return assert(io.popen('exec true', 'w'))");
@@ -155,10 +161,28 @@ fn errors_have_the_systems_words() {
     // SAFETY: the file is open. This test process leaves SIGPIPE ignored, as Rust sets it up; so it is set to kill.
     unsafe {
         let before = libc::signal(libc::SIGPIPE, libc::SIG_DFL);
-        let gone = (0..1000).find_map(|_| stdio::write(pipe, &[0; 10_000]).err());
+        let gone = (0..1000).find_map(|_| stdio_out::write(pipe, &[0; 10_000], Patience::endless()).err());
         libc::signal(libc::SIGPIPE, before);
-        assert_eq!(gone, Some(Errno(libc::EPIPE)));
+        assert_eq!(gone, Some(system(libc::EPIPE)));
     }
+}
+
+#[test]
+fn a_file_that_another_thread_reads_is_not_waited_for_beyond_the_deadline() {
+    let host = Host::new();
+    host.run(c"return assert(io.popen('exec sleep 1'))");
+    let pipe = host.file(-1) as usize;
+    let reader = std::thread::spawn(move || {
+        // SAFETY: the file stays open until this thread has been joined.
+        unsafe { libc::fgetc(pipe as *mut libc::FILE) }
+    });
+    std::thread::sleep(std::time::Duration::from_millis(100));
+    let mut out = Vec::new();
+    let patience = Patience::of_run(crate::engine::clock::mono_ns() + 50_000_000);
+    // SAFETY: the file is open.
+    let outcome = unsafe { stdio::read(pipe as *mut libc::FILE, ReadFormat::All, 100, &mut out, patience) };
+    assert_eq!(outcome, ReadResult::Stopped);
+    assert_eq!(reader.join().unwrap(), libc::EOF);
 }
 
 #[test]
@@ -212,11 +236,11 @@ fn numerals_are_those_of_stock_read() {
             let text = format!("{head}{body}");
             // SAFETY: the file is open, the state valid.
             unsafe {
-                stdio::write(file, text.as_bytes()).unwrap();
-                stdio::seek(file, libc::SEEK_SET, 0).unwrap();
+                stdio_out::write(file, text.as_bytes(), Patience::endless()).unwrap();
+                stdio_out::seek(file, libc::SEEK_SET, 0, Patience::endless()).unwrap();
                 host.run(c"local n = f:read('*n') return tostring(n) .. ' ' .. f:seek()");
                 let stock = host.text();
-                stdio::seek(file, libc::SEEK_SET, 0).unwrap();
+                stdio_out::seek(file, libc::SEEK_SET, 0, Patience::endless()).unwrap();
                 let (result, numeral) = read(file, ReadFormat::Number, 1000);
                 assert_eq!(result, ReadResult::Data);
                 lua_pushlstring(host.0, numeral.as_ptr().cast(), numeral.len());

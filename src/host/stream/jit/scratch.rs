@@ -17,6 +17,7 @@ use libc::{size_t, ssize_t};
 use mlua::ffi::*;
 
 use super::hook::Aside;
+use crate::engine::luajit::{global_of, words_at};
 use crate::host::stream::cookie::probing_file;
 use crate::host::stream::handle;
 use crate::host::stream::life::LEVELS;
@@ -84,8 +85,6 @@ impl Scratch {
     }
 }
 
-/// Words of the `global_State` to search.
-const WORDS: usize = 256;
 /// A buffer beyond this size is not made to grow.
 const LARGEST: usize = 64 << 20;
 
@@ -170,34 +169,4 @@ unsafe extern "C" fn probe(search: *mut c_void, data: *const c_char, size: size_
         (*search).found = first.filter(|_| second.is_none());
     }
     size as ssize_t
-}
-
-/// The `global_State`: each thread refers to it in its third word. 0 if that can't be.
-unsafe fn global_of(state: *mut lua_State) -> usize {
-    // SAFETY: a thread has more than three words.
-    let global = unsafe { *(state as *const usize).add(2) };
-    if global % align_of::<usize>() == 0 {
-        global
-    } else {
-        0
-    }
-}
-
-/// What lies there, or zeros: a pipe refuses what can't be read.
-fn words_at(address: usize) -> [usize; WORDS] {
-    let mut words = [0; WORDS];
-    let size = size_of::<[usize; WORDS]>();
-    let mut ends = [-1; 2];
-    // SAFETY: the kernel checks the address; `words` have room for what was written. It all fits into a pipe.
-    unsafe {
-        if libc::pipe2(ends.as_mut_ptr(), libc::O_CLOEXEC | libc::O_NONBLOCK) == 0 {
-            let [from, to] = ends;
-            if libc::write(to, address as *const c_void, size) == size as ssize_t {
-                libc::read(from, words.as_mut_ptr().cast(), size);
-            }
-            libc::close(from);
-            libc::close(to);
-        }
-    }
-    words
 }

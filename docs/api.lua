@@ -6,7 +6,8 @@
 -- Across the wall go nil, booleans, numbers (integers stay integers), strings and tables, copied: cycles and
 -- sharing are kept, metatables dropped. Functions become proxies, both ways. A coroutine, or userdata other
 -- than a stream, is an error that names where it sits: `argument 2.users[3].handle: a thread cannot cross`.
--- What crosses is paid for by the box's `memory`.
+-- What crosses is paid for by the box's `memory`. Calls from host to box to host … may be 90 deep inside one
+-- another; deeper ones are an error that says `C stack overflow`.
 --
 -- An open file handle arrives in a box as a file object that works on the same file, at the same position; the
 -- same handle is the same object, and sent home it is the original. A stream that a box made arrives in the host
@@ -213,6 +214,10 @@
 
 --- Tells the box's own stack at its last error: one that a call into the box raised, or a stop.
 -- The message comes first. It stands alone where the stack can't be read: after a hard stop, and where memory ran out.
+--
+-- If the error came through other sides (a host function that the box called, a box below), their parts come first,
+-- innermost side first; a line such as `(called from the box)` or `(called from the host)` ends each. Parts of levels
+-- above the one that asks are left out.
 -- @function box:traceback
 -- @treturn ?string the traceback, or nil if there was no error
 

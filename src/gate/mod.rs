@@ -7,7 +7,7 @@
 //! | [`exchange`], [`memo`] | the buffers of one crossing, and the desk that lends them |
 //! | [`link`], [`proxy`] | functions that cross: exports, proxies, releases |
 //! | [`streams`] | file handles that cross |
-//! | [`ledger`] | what of that lies outside both heaps |
+//! | [`ledger`], [`transit`] | what of that lies outside both heaps; what is on its way |
 //! | [`level`] | which side of which wall a Lua state is on |
 //! | [`grants`], [`opened`] | what a box sees of the file system, and the files that it has open |
 //! | [`files`] | chunks read from files |
@@ -56,5 +56,6 @@ pub mod serve;
 pub mod streams;
 pub mod threads;
 pub mod trace;
+mod transit;
 pub mod waiting;
 pub mod wall;

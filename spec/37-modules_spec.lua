@@ -70,7 +70,7 @@ describe("a granted value", function()
   it("is refused where it can't cross, by the place of what can't", function()
     local thread = coroutine.create(function() end)
     raises(function() helpers.box { modules = { m = thread } } end, "option modules.m: a thread cannot cross")
-    raises(function() helpers.box { modules = { ["a.b"] = { x = { thread } } } } end, "option modules["a.b"].x[1]: a thread cannot cross")
+    raises(function() helpers.box { modules = { ["a.b"] = { x = { thread } } } } end, 'option modules["a.b"].x[1]: a thread cannot cross')
   end)
 
   it("that is too large for the box is an ordinary error, and leaves no box", function()

@@ -35,8 +35,6 @@ pub struct Encoder {
     link: Link,
     /// What the path of a value that can't cross begins with, and the number of the value.
     what: &'static CStr,
-    /// Whether that is the one value sent, which needs no number.
-    alone: bool,
     /// Where on the stack the list lies of tables that are out of the walk's reach, each with the number of its value; nil while
     /// there are none.
     later: c_int,
@@ -44,17 +42,12 @@ pub struct Encoder {
 
 impl Encoder {
     pub fn new(state: State, level: Level, exchange: *mut Exchange, side: Side, link: Link) -> Encoder {
-        Encoder { state, level, exchange, side, link, what: c"argument", alone: false, later: 0 }
+        Encoder { state, level, exchange, side, link, what: c"argument", later: 0 }
     }
 
     pub fn named(mut self, what: &'static CStr) -> Encoder {
         self.what = what;
         self
-    }
-
-    pub fn alone(mut self, what: &'static CStr) -> Encoder {
-        self.alone = true;
-        self.named(what)
     }
 
     /// Runs `f` on the buffer, guarded against a stop while memory moves.
@@ -310,7 +303,7 @@ impl Encoder {
         // Of one that was put off, the way to itself is not known any more.
         let put_off = number >= PUT_OFF;
         let shown = if put_off { number - PUT_OFF } else { number };
-        path::push_name(s, self.what, if self.alone { 0 } else { shown });
+        path::push_name(s, self.what, shown);
         if put_off {
             s.push_cstr(c"...");
             s.concat(2);

@@ -111,7 +111,7 @@ fn send(s: State) -> c_int {
     let level = Level::of(s);
     let id = Id(s.number(2) as u64);
     let exchange = level.take(s);
-    Encoder::new(s, level, exchange, Side::Out, Link::Below(id)).alone(c"option modules").encode(1, 1, 0);
+    Encoder::new(s, level, exchange, Side::Out, Link::Below(id)).named(c"option modules").encode(1, 1, 0);
     level.ask(s, Request::Run { id, entry: Entry::Modules }, exchange);
     0
 }

@@ -40,6 +40,9 @@
 -- @tfield[opt=math.huge] number wall seconds of real time of each call into the box, host callbacks included. It
 --   stops a box that waits for a file of the host's, too (a silent pipe, a stuck reader): what was read by then
 --   stays for the next reader, what could not be written of that write is dropped
+-- @tfield[opt=math.huge] number instructions VM instructions of the box and all boxes below it, counted exactly and
+--   repeatably, finalizers included but on LuaJIT. While such a limit is in force code runs slower, and on LuaJIT
+--   without its compiler
 -- @tfield[opt=math.huge] number output bytes through stdout and stderr, and written to files
 -- @tfield[opt=16] number|table files a number: how many files the box and all boxes below it may have open at
 --   once; one more is an ordinary error of `io.open` (nil, `a.txt: files limit of 16 files exceeded`, 24). As an
@@ -49,8 +52,8 @@
 --   decides; no link leads out of a directory; only regular files are opened
 -- @tfield[opt] number depth levels of boxes below this one; what is left of `MAX_DEPTH` unless set, and never
 --   more than that
--- @tfield[opt="life"] string per what an allowance of `cpu` and `output` lasts for: `"life"`, the box's life
---   or until `box:limits` starts a new one, or `"call"`, each call from the host
+-- @tfield[opt="life"] string per what an allowance of `cpu`, `instructions` and `output` lasts for: `"life"`, the
+--   box's life or until `box:limits` starts a new one, or `"call"`, each call from the host
 -- @tfield[opt] table modules what `require` gives inside, by name (`sandbox.new` and `sandbox.run` only). A
 --   string is the path of a Lua file: text, read when it is first required, compiled inside, known there by the
 --   module's name. Anything else is the value, copied when the box is made. One that has a library's name takes
@@ -182,7 +185,10 @@
 --- Sets one global of the box.
 -- @function box:set
 -- @string name its name
--- @param value its new value, copied; a function goes as a proxy
+-- @param value its new value, copied; a function goes as a proxy. If it is called while a coroutine calls the box, it may yield
+--   that coroutine: the box waits (`wall` counts that, `cpu` does not), and goes on when the coroutine is resumed. A
+--   coroutine that is never resumed ends the call when it is collected. In Lua 5.1 the function runs on a coroutine of its
+--   own then. A yield across a C function of the host's is an ordinary error
 -- @raise a value that can't cross, by the place where it sits; `not enough memory`
 
 --- Sets limits and starts a fresh allowance for each one named.
@@ -194,8 +200,9 @@
 
 --- Tells what the box has used.
 -- @function box:usage
--- @treturn table `memory`, `memory_peak` and `output` in bytes, `cpu` and `wall` in seconds, `instructions`,
---   `boxes` (live ones below), and `exit`, the code given to `os.exit`, or nil
+-- @treturn table `memory`, `memory_peak` and `output` in bytes, `cpu` and `wall` in seconds, `instructions`
+--   (those run while a limit on them was in force here or above), `boxes` (live ones below), and `exit`, the
+--   code given to `os.exit`, or nil
 
 --- Tells the state of the box.
 -- @function box:status

@@ -29,6 +29,13 @@ local EXAMPLES = {
             .. "environment asked for: CURRENCY, HOME\n",
     },
     {
+        file = "scheduler.lua",
+        title = "scripts that sleep, driven by a round-robin scheduler",
+        output = "ant wakes at 2\nbee wakes at 3\nant wakes at 4\ncat wakes at 5\nbee wakes at 6\nant wakes at 6\nant is done\n"
+            .. "bee wakes at 9\nbee is done\ncat wakes at 10\ncat wakes at 15\ncat is done\n"
+            .. "1000 boxes slept at the same time\n",
+    },
+    {
         file = "word-frequency/main.lua",
         title = "an untrusted word count of the GPL with 32 MB and 1 s",
         output = word_counts(10)

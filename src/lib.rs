@@ -32,7 +32,8 @@
 //! 4. On the box's stack [`gate::run::body`] takes a Lua thread for the call and runs the entry under `lua_pcall`: the parcel is decoded, the
 //!    text compiled, the chunk called. All memory comes from the box's arena ([`engine::heap`]), charged to its chain of budgets.
 //! 5. What the code asks of the world (`print`, `os.getenv`, a host function …) suspends the stack with a request. The driver answers
-//!    it ([`gate::answer`]), or has it served by the level above ([`gate::serve`]), and resumes.
+//!    it ([`gate::answer`]), or has it served by the level above ([`gate::serve`]), and resumes. A host function that may yield is
+//!    called with the driver put away ([`gate::parked`], [`gate::waiting`]): nothing of ours is on the C stack meanwhile.
 //! 6. If a deadline passes, the watchdog signals the thread. A soft stop sets a hook, which leaves the stack at the next instruction;
 //!    20 ms later a hard stop leaves it where it stands. Nothing unwinds, so nothing of the box's runs. The driver looks at what
 //!    is left ([`gate::autopsy`]) and raises the limit's message.

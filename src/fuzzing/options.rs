@@ -17,7 +17,8 @@ thread_local! {
 pub fn options(data: &[u8]) {
     let Some((&mode, data)) = data.split_first() else { return };
     if mode % 2 == 0 {
-        match read(Reader::new(data), Some(&mut Vec::new())) {
+        let mut grants = Vec::new();
+        match read(Reader::new(data), (mode % 4 == 0).then_some(&mut grants)) {
             Ok(asked) => check(&asked),
             Err(text) => {
                 // A byte that is no text is shown as three, and a float may have some 300 digits.
@@ -94,13 +95,13 @@ fn push_options(program: &mut Program<'_>, s: State) {
     }
 }
 
-const NO_OPTIONS: [&[u8]; 5] = [b"memroy", b"", b"cpu\0", b"Wall", b"'\xff\n"];
+const OTHERS: [&[u8]; 7] = [b"modules", b"files", b"memroy", b"", b"cpu\0", b"Wall", b"'\xff\n"];
 
 fn push_key(program: &mut Program<'_>, s: State) {
     let choice = usize::from(program.byte().unwrap_or(0));
     let names = TABLE.iter().map(|d| d.name.as_bytes());
-    let mut keys = names.clone().chain(names).chain([b"per" as &[u8]]).chain(NO_OPTIONS);
-    match keys.nth(choice % 20) {
+    let mut keys = names.clone().chain(names).chain([b"per" as &[u8]]).chain(OTHERS);
+    match keys.nth(choice % 24) {
         Some(key) => s.push_bytes(key),
         None => program.value(s),
     }

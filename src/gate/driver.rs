@@ -7,10 +7,15 @@
 //! Activations form a stack in the order in which they began. The one that runs is not always the last: a box may serve a call
 //! of one below it. Whatever was begun after an activation goes with it when it is stopped.
 
+mod entry;
+
 use std::rc::Rc;
+
+pub(super) use entry::{abandon, from_host, go_on};
 
 use super::answer::{self, Answer, Place};
 use super::core::{Core, Kind, Status};
+use super::counting;
 use super::exchange::{Desk, Exchange};
 use super::image;
 use super::level::Level;
@@ -34,20 +39,29 @@ pub const MAX_NESTING: usize = 190;
 const MAX_ACTIVATIONS: usize = 200;
 
 /// One call into a box that is under way.
-struct Activation {
+pub(super) struct Activation {
     task: Task,
     // Boxed, since its address is known to the stack.
-    run: Box<Run>,
+    pub(super) run: Box<Run>,
     /// The activation that made the call; `None` is the host.
     owner: Option<usize>,
+}
+
+/// The calls that one call of the host's has led to: all that a driver has to keep while a host function runs.
+pub(super) struct Work {
+    pub(super) activations: Vec<Activation>,
+    /// Activations that wait for a call to be served by the level above them.
+    waiting: Vec<usize>,
+    current: usize,
 }
 
 struct Driver<'a> {
     realm: &'a Realm,
     /// The host's Lua thread that called.
     root: State,
+    /// Whether host functions are called by the caller of the driver, so that they can yield, instead of from within it.
+    may_wait: bool,
     activations: Vec<Activation>,
-    /// Activations that wait for a call to be served by the level above them.
     waiting: Vec<usize>,
     current: usize,
     meter: Meter,
@@ -56,42 +70,16 @@ struct Driver<'a> {
 /// What to do next.
 enum Step {
     Go(Message),
+    /// The host is to be called: see [`Driver::may_wait`].
+    Host(Call),
     Done(Reply),
 }
 
-/// Sheltered: answers what the host's own code asks.
-pub fn from_host(realm: &Realm, root: State, request: Request, exchange: *mut Exchange) -> Reply {
-    if !realm.is_open() {
-        return answer::error(exchange, "sandbox is closed");
-    }
-    match answer::answer(realm, None, request, exchange, Place::HOST) {
-        Answer::Reply(reply) => reply,
-        Answer::Start(core, entry) => {
-            if realm.nesting.get() >= MAX_NESTING || !crate::host::room_on_stack() {
-                return answer::error(exchange, "C stack overflow");
-            }
-            realm.nesting.set(realm.nesting.get() + 1);
-            let reply = start(realm, root, core, entry, exchange);
-            realm.nesting.set(realm.nesting.get() - 1);
-            reply
-        }
-        Answer::Owner(_) | Answer::Stop | Answer::Interrupted => {
-            answer::error(exchange, "sandbox: not a box")
-        }
-    }
-}
-
-fn start(realm: &Realm, root: State, core: Rc<Core>, entry: Entry, exchange: *mut Exchange) -> Reply {
-    let Some(meter) = Meter::begin() else {
-        return answer::error(exchange, "sandbox: the system refuses a thread or a signal");
-    };
-    let mut driver = Driver { realm, root, activations: Vec::new(), waiting: Vec::new(), current: 0, meter };
-    let reply = match driver.activate(core, entry, exchange, None) {
-        Ok(()) => driver.drive(),
-        Err(reply) => reply,
-    };
-    driver.meter.stop();
-    reply
+/// What a driver has come to.
+pub(super) enum Outcome {
+    Done(Reply),
+    /// The host is to be called; then [`go_on`].
+    Wait(Work, Call),
 }
 
 impl Driver<'_> {
@@ -104,7 +92,7 @@ impl Driver<'_> {
         owner: Option<usize>,
     ) -> Result<(), Reply> {
         if entry.is_call() {
-            core.begin_call();
+            core.begin_call(core.running.get() == 0 || self.realm.parking.all_wait(&core));
         }
         if core.doomed().is_some_and(|doomed| std::ptr::eq(doomed, &*core)) {
             return Err(answer::error(exchange, &core.excuse(false)));
@@ -116,21 +104,33 @@ impl Driver<'_> {
         if self.activations.try_reserve(1).is_err() || self.waiting.try_reserve(1).is_err() {
             return Err(Reply::NoMemory);
         }
+        let thread = if entry.is_opening() { Some(0) } else { core.threads.take() };
+        let Some(thread) = thread else { return Err(Reply::NoMemory) };
         core.running.set(core.running.get() + 1);
         core.exit.set(None);
-        let run = Box::new(Run::new(core, self.realm, entry, exchange));
+        let run = Box::new(Run::new(core, self.realm, entry, exchange, thread));
         let task = run::prepare(stack, &run);
         self.activations.push(Activation { task, run, owner });
         self.current = self.activations.len() - 1;
         Ok(())
     }
 
-    fn drive(&mut self) -> Reply {
-        let mut step = Step::Go(Message::Go);
+    fn drive(mut self, mut step: Step) -> Outcome {
         loop {
             match step {
-                Step::Done(reply) => return reply,
                 Step::Go(message) => step = self.advance(message),
+                Step::Done(reply) => {
+                    self.meter.stop();
+                    return Outcome::Done(reply);
+                }
+                Step::Host(call) => {
+                    self.meter.stop();
+                    for Activation { run, .. } in &self.activations {
+                        run.kept.set(run.core.wall.keep());
+                    }
+                    let Driver { activations, waiting, current, .. } = self;
+                    return Outcome::Wait(Work { activations, waiting, current }, call);
+                }
             }
         }
     }
@@ -147,9 +147,16 @@ impl Driver<'_> {
             return self.fall();
         }
         run::take_seat(&core, activation.task.seat(), self.meter.beat());
+        counting::begin(&core, activation.task.seat(), self.meter.beat(), activation.run.entry);
         clock::signal::pass_on(activation.task.seat(), self.meter.beat());
         let said = self.meter.resume(|| activation.task.resume(message));
+        let stuck = counting::settle(&core, activation.task.seat(), self.meter.beat());
         match said {
+            // The handles of boxes below are closed by finalizers of ours: those are let through.
+            Ok(Event::Ask) if stuck && !matches!(activation.run.request.get(), Request::Close { .. }) => {
+                activation.task.seat().count.end();
+                self.killed(&core, Cause::Deadline)
+            }
             Ok(Event::Ask) => self.ask(&core),
             Ok(Event::Served) => self.served(),
             Ok(Event::Left) => self.left(&core),
@@ -197,7 +204,7 @@ impl Driver<'_> {
                 break;
             }
             if let Some(activation) = self.activations.get(waiter) {
-                deadline = deadline.min(activation.run.core.wall_deadline.get());
+                deadline = deadline.min(activation.run.core.wall.deadline());
             }
             at = waiter;
         }
@@ -215,6 +222,8 @@ impl Driver<'_> {
     /// Has a call served by the level above.
     fn serve(&mut self, waiter: usize, owner: Option<usize>, call: Call) -> Step {
         match owner {
+            // A stream or an environment works while the driver waits for it.
+            None if self.may_wait && matches!(call.what, What::Function(_)) => Step::Host(call),
             None => {
                 self.meter.stop();
                 let level = Level::Host(self.realm as *const Realm as *mut Realm);
@@ -248,9 +257,9 @@ impl Driver<'_> {
             return Step::Done(Reply::NoMemory);
         };
         let core = Rc::clone(&run.core);
+        // After an exit the thread has been left in the middle of its call.
+        core.threads.give_back(run.thread, !exited);
         if exited {
-            // The thread was left in the middle of its call.
-            core.threads.set(run.depth.saturating_sub(1));
             task.abandon();
         } else {
             task.finish();
@@ -330,7 +339,7 @@ impl Driver<'_> {
                 core.kill(Kind::Fault, "the interpreter crashed");
                 None
             }
-            Cause::Deadline => Some(limit_of(why)),
+            Cause::Deadline => Some(self.limit_of(why)),
         };
         if let Some(limit) = kind {
             let victim = self.meter.victim(core, limit);
@@ -341,8 +350,19 @@ impl Driver<'_> {
         self.fall()
     }
 
+    /// Which limit has stopped the current activation.
+    fn limit_of(&self, why: Option<u8>) -> Limit {
+        match why {
+            _ if self.activations.get(self.current).is_some_and(|a| a.task.seat().count.has_ended()) => {
+                Limit::Instructions
+            }
+            Some(clock::WHY_WALL) => Limit::Wall,
+            _ => Limit::Cpu,
+        }
+    }
+
     fn blame(&self, core: &Core, why: Option<u8>, position: &str) {
-        let limit = limit_of(why);
+        let limit = self.limit_of(why);
         self.meter.victim(core, limit).exhaust(limit, position);
     }
 
@@ -352,16 +372,7 @@ impl Driver<'_> {
         self.meter.settle();
         while let Some(Activation { task, run, owner }) = self.activations.pop() {
             let core = Rc::clone(&run.core);
-            let seat = task.seat();
-            let left = seat.current.load(std::sync::atomic::Ordering::Relaxed);
-            let whole = matches!(core.status.get(), Status::Ready | Status::Exhausted(_));
-            task.abandon();
-            if whole && !run.entry.is_opening() && core.heap.borrow().is_some() {
-                if run.entry != Entry::Autopsy {
-                    self.examine(&core, run.depth, left);
-                }
-                core.threads.set(run.depth.saturating_sub(1));
-            }
+            self.put_down(task, &run, true);
             if run.entry == Entry::Check
                 && core.parent.as_ref().is_none_or(|parent| parent.doomed().is_none())
             {
@@ -394,20 +405,34 @@ impl Driver<'_> {
         Step::Done(Reply::NoMemory)
     }
 
+    /// Takes an activation off its stack in the middle of whatever it does. `stopped`: what its stack looks like is of interest.
+    fn put_down(&mut self, task: Task, run: &Run, stopped: bool) {
+        let core = &run.core;
+        let left = task.seat().current.load(std::sync::atomic::Ordering::Relaxed);
+        let whole = matches!(core.status.get(), Status::Ready | Status::Exhausted(_));
+        if whole && !run.entry.is_opening() && core.heap.borrow().is_some() {
+            self.examine(core, if stopped { left } else { std::ptr::null_mut() });
+        }
+        // Not before: LuaJIT finds lines of the thread that was left by its C stack.
+        task.abandon();
+        core.threads.give_back(run.thread, false);
+    }
+
     /// Looks at what a stop has left: the traceback, and whether the heap can go on.
-    fn examine(&mut self, core: &Rc<Core>, depth: usize, left: *mut mlua::ffi::lua_State) {
+    fn examine(&mut self, core: &Rc<Core>, left: *mut mlua::ffi::lua_State) {
         let Some(stack) = BoxStack::take() else { return };
         let mut desk = Desk::new(None);
         let Ok(exchange) = desk.take(0) else { return };
         let _ = answer::values(exchange, |_| Ok(()));
-        let mut run = Run::new(Rc::clone(core), self.realm, Entry::Autopsy, exchange);
-        run.depth = depth + 1;
+        let Some(thread) = core.threads.take() else { return };
+        let run = Run::new(Rc::clone(core), self.realm, Entry::Autopsy, exchange, thread);
         run.left.set(left);
         let run = Box::new(run);
         let mut task = run::prepare(stack, &run);
         run::take_seat(core, task.seat(), self.meter.beat());
         let said = self.meter.briefly(|| task.resume(Message::Go));
         let well = said == Err(Finish::Done) && run.outcome.get() == Reply::Values;
+        core.threads.give_back(thread, well);
         if said.is_err() {
             task.finish();
         } else {
@@ -420,15 +445,8 @@ impl Driver<'_> {
                 Status::Exhausted(kind) => kind,
                 _ => Kind::Fault,
             };
-            core.kill(kind, &said);
+            core.kill(kind, if said.is_empty() { "left in the middle of a call" } else { &said });
         }
-    }
-}
-
-fn limit_of(why: Option<u8>) -> Limit {
-    match why {
-        Some(clock::WHY_WALL) => Limit::Wall,
-        _ => Limit::Cpu,
     }
 }
 

@@ -14,6 +14,8 @@ use crate::engine::heap::Budget;
 
 /// Capacity that an idle buffer may keep.
 const KEEP: usize = 4096;
+/// Idle exchanges that a desk keeps.
+const SPARE: usize = 32;
 
 /// There is no memory, or no budget, for a buffer to grow.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -215,10 +217,7 @@ impl Desk {
     /// An empty exchange; it is this desk's, and good until the desk is brought back to the height it has now. `taker` is an
     /// address in the C stack frame that asks.
     pub fn take(&mut self, taker: usize) -> Result<*mut Exchange, NoMemory> {
-        while self.busy > 0 && self.takers.get(self.busy - 1).is_some_and(|&t| t <= taker) {
-            self.lower(self.busy - 1);
-        }
-        self.takers.truncate(self.busy);
+        self.reclaim(taker);
         self.takers.try_reserve(1).map_err(|_| NoMemory)?;
         if self.busy == self.all.len() {
             self.all.try_reserve(1).map_err(|_| NoMemory)?;
@@ -233,6 +232,36 @@ impl Desk {
         Ok(&mut **exchange)
     }
 
+    /// Takes an exchange that is lent out of the stack order, for a call that waits. It keeps its address.
+    pub fn detach(&mut self, exchange: *const Exchange) -> Option<Box<Exchange>> {
+        let index = self.all.iter().take(self.busy).position(|e| std::ptr::eq(&**e, exchange))?;
+        if index < self.takers.len() {
+            self.takers.remove(index);
+        }
+        self.busy -= 1;
+        Some(self.all.remove(index))
+    }
+
+    /// Puts such an exchange back in order, as if `taker` had just taken it; gives the height before. It is gone if there is no memory.
+    pub fn attach(&mut self, exchange: Box<Exchange>, taker: usize) -> Result<usize, NoMemory> {
+        self.reclaim(taker);
+        let height = self.busy;
+        self.all.try_reserve(1).map_err(|_| NoMemory)?;
+        self.takers.try_reserve(1).map_err(|_| NoMemory)?;
+        self.all.insert(height, exchange);
+        self.takers.push(taker);
+        self.busy += 1;
+        Ok(height)
+    }
+
+    /// Takes back what was lent to code that is gone.
+    fn reclaim(&mut self, taker: usize) {
+        while self.busy > 0 && self.takers.get(self.busy - 1).is_some_and(|&t| t <= taker) {
+            self.lower(self.busy - 1);
+        }
+        self.takers.truncate(self.busy);
+    }
+
     /// Takes back everything that was lent above `height`.
     pub fn lower(&mut self, height: usize) {
         while self.busy > height {
@@ -241,5 +270,7 @@ impl Desk {
                 exchange.reset();
             }
         }
+        // Calls that have waited bring their own.
+        self.all.truncate(self.busy + SPARE);
     }
 }

@@ -73,7 +73,7 @@ pub fn offer(core: &Core) {
     *current = match image {
         Some(heap) => {
             let main = heap.offset_of(core.main.get() as usize);
-            Stage::Untested(Arc::new(Fresh { heap, main, threads: core.threads.get() }))
+            Stage::Untested(Arc::new(Fresh { heap, main, threads: core.threads.count() }))
         }
         None => Stage::Off,
     };
@@ -96,7 +96,7 @@ impl Fresh {
         let header = core.heap.try_borrow().ok().and_then(|heap| heap.as_ref().map(|heap| heap.header()));
         if let Some(header) = header {
             core.main.set(header.cast::<u8>().wrapping_add(self.main).cast_mut().cast());
-            core.threads.set(self.threads);
+            core.threads.reset(self.threads);
             core.unseeded.set(compat::CLOSING);
         }
     }

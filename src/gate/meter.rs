@@ -11,6 +11,7 @@ use crate::engine::clock::{self, Beat, NEVER};
 use crate::engine::seat::Seat;
 use crate::engine::switch::standing;
 use crate::engine::{locale, process};
+use crate::lua::compat;
 
 /// Time that the look at a stopped box may take, ns.
 const BRIEF_NS: u64 = 100_000_000;
@@ -62,15 +63,18 @@ impl Meter {
                 level.exhaust(Limit::Cpu, &standing(seat).prefix());
             }
             cpu = cpu.min(left);
-            wall = wall.min(level.wall_deadline.get());
+            wall = wall.min(level.wall.deadline());
         }
         self.armed = 0;
-        if cpu == NEVER && wall == NEVER {
+        // A finalizer that uses up the instructions meets no hook.
+        let counted = !compat::JIT && core.is_counted();
+        self.beat.expect_looks(counted);
+        if cpu == NEVER && wall == NEVER && !counted {
             return;
         }
         let now = self.since.began;
         for level in core.chain() {
-            if level.wall_deadline.get() <= now && level.status.get() == Status::Ready {
+            if level.wall.deadline() <= now && level.status.get() == Status::Ready {
                 level.exhaust(Limit::Wall, &standing(seat).prefix());
             }
         }
@@ -128,7 +132,8 @@ impl Meter {
     pub fn victim<'a>(&self, core: &'a Core, limit: Limit) -> &'a Core {
         let now = clock::mono_ns();
         let left = |core: &Core| match limit {
-            Limit::Wall => core.wall_deadline.get().saturating_sub(now),
+            Limit::Wall => core.wall.deadline().saturating_sub(now),
+            Limit::Instructions => core.instructions_left().unwrap_or(NEVER),
             _ => core.cpu_left(),
         };
         let mut best = core;

@@ -11,17 +11,24 @@
 //! | [`level`] | which side of which wall a Lua state is on |
 //! | [`grants`], [`opened`] | what a box sees of the file system, and the files that it has open |
 //! | [`files`] | chunks read from files |
-//! | [`limits`] | the table of limits, allowances and what was spent |
+//! | [`limits`] | the table of limits, and reading what is asked for |
+//! | [`allowance`] | the limits of a box in force, what was spent of each |
 //! | [`core`] | what is known of a box outside its heap |
+//! | [`counting`] | instructions: counted while they are limited |
 //! | [`realm`] | all boxes of one host state |
+//! | [`threads`] | the Lua threads that calls into a box run on |
+//! | [`parked`], [`waiting`] | calls of the host's that wait while a host function runs, and the Lua side of them |
+//! | [`wall`] | real time of the calls into one box |
 //! | [`image`] | what most boxes are copies of when they are new |
 //! | [`run`] | one call into a box, as its own stack sees it |
 //! | [`autopsy`], [`trace`] | what is told of a box that was stopped, and of an error that went through several sides |
 //! | [`driver`] | the flat loop that runs boxes and answers what they ask |
 
+pub mod allowance;
 pub mod answer;
 pub mod autopsy;
 pub mod core;
+pub mod counting;
 pub mod decode;
 pub mod driver;
 pub mod encode;
@@ -38,6 +45,7 @@ pub mod meter;
 pub mod opened;
 pub mod options;
 pub mod parcel;
+pub mod parked;
 mod path;
 pub mod proxy;
 pub mod random;
@@ -46,4 +54,7 @@ pub mod request;
 pub mod run;
 pub mod serve;
 pub mod streams;
+pub mod threads;
 pub mod trace;
+pub mod waiting;
+pub mod wall;

@@ -11,6 +11,7 @@ use std::mem;
 use std::os::raw::c_int;
 
 use super::encode::{Encoder, Side};
+use super::exchange::Exchange;
 use super::ledger::Way;
 use super::level::Level;
 use super::link::{field, proxy_key, Link};
@@ -18,6 +19,7 @@ use super::parcel::tag;
 use super::realm;
 use super::request::{Entry, Request};
 use super::trace;
+use super::waiting::{self, wrap, Road};
 use crate::lua::{function, Kind, State};
 
 /// What a proxy's userdata holds.
@@ -55,14 +57,18 @@ pub fn proxy_in<'a>(s: State, index: c_int) -> Option<&'a mut Proxy> {
 
 /// The proxy behind the function at `index`, if it is one.
 fn proxy_at<'a>(s: State, index: c_int) -> Option<&'a mut Proxy> {
-    if s.c_function(index).is_none_or(|f| !std::ptr::fn_addr_eq(f, function(call))) {
-        return None;
+    let wrapped = wrap::unwrap(s, index);
+    let at = if wrapped { -1 } else { index };
+    let ours = [function(call), function(call_waiting)];
+    let made = s.c_function(at).is_some_and(|f| ours.iter().any(|&ours| std::ptr::fn_addr_eq(f, ours)));
+    let mut proxy = None;
+    if made && s.push_upvalue_of(at, 1) {
+        proxy = proxy_in(s, -1);
+        s.pop(1);
     }
-    if !s.push_upvalue_of(index, 1) {
-        return None;
+    if wrapped {
+        s.pop(1);
     }
-    let proxy = proxy_in(s, -1);
-    s.pop(1);
     proxy
 }
 
@@ -127,7 +133,9 @@ impl Link {
         self.push_proxy(s, level, number, FUNCTION);
         // The handle goes with it: a box lives as long as one of its functions is in use.
         self.push_handle(s);
-        s.push_closure(function(call), 2);
+        let from_lua = wrap::NEEDED && self != Link::Owner;
+        s.push_closure(if from_lua { function(call_waiting) } else { function(call) }, 2);
+        wrap::push_wrapped(s);
         s.copy(-1);
         s.raw_seti(-3, number as i64);
         s.remove(-2);
@@ -169,16 +177,35 @@ impl Link {
 
 /// A proxy is called: the arguments go over, the results come back.
 fn call(s: State) -> c_int {
+    call_by(s, waiting::DIRECT)
+}
+
+/// The same, called by Lua code of ours.
+fn call_waiting(s: State) -> c_int {
+    call_by(s, Road::Waiting { close: false })
+}
+
+fn call_by(s: State, road: Road) -> c_int {
     let Some((link, number)) = proxy_in(s, State::upvalue(1)).map(|p| (p.link(), p.number)) else { return 0 };
-    let request = match link {
-        Link::Owner => Request::Call { function: number },
-        Link::Below(id) => Request::Run { id, entry: Entry::Function(number) },
-    };
-    crossing(s, Level::of(s), link, request, 1)
+    let level = Level::of(s);
+    match link {
+        Link::Owner => crossing(s, level, link, Request::Call { function: number }, 1),
+        Link::Below(id) => waiting::enter(s, level, id, Entry::Function(number), 1, road),
+    }
 }
 
 /// Sends all arguments from `first` on with `request`, and pushes what comes back: how many values.
 pub fn crossing(s: State, level: Level, link: Link, request: Request, first: c_int) -> c_int {
+    let height = level.height();
+    let exchange = send(s, level, link, request, first);
+    level.ask(s, request, exchange);
+    let results = super::decode::decode(s, level, exchange, Side::Back, link);
+    level.lower(height);
+    results
+}
+
+/// Sends all arguments from `first` on, in a new exchange.
+pub fn send(s: State, level: Level, link: Link, request: Request, first: c_int) -> *mut Exchange {
     if let Link::Below(id) = link {
         let known = level.guarded(|| realm::with(level, |realm| realm.find(id).is_some())).unwrap_or(false);
         if !known {
@@ -187,7 +214,6 @@ pub fn crossing(s: State, level: Level, link: Link, request: Request, first: c_i
     }
     link.settle_releases(s, level);
     trace::forget(level);
-    let height = level.height();
     let exchange = level.take(s);
     let n = (s.top() - first + 1).max(0);
     // Code goes over as the code and its name, then the arguments: the first of these is argument 1 of the chunk.
@@ -195,10 +221,7 @@ pub fn crossing(s: State, level: Level, link: Link, request: Request, first: c_i
     Encoder::new(s, level, exchange, Side::Out, link).encode(first, n, number);
     // What stands before the arguments stays: the handle of the box, which may have no other reference.
     s.set_top(first - 1);
-    level.ask(s, request, exchange);
-    let results = super::decode::decode(s, level, exchange, Side::Back, link);
-    level.lower(height);
-    results
+    exchange
 }
 
 /// `__gc` of a proxy's userdata: the other side is told at the next opportunity.

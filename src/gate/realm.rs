@@ -12,11 +12,13 @@ use std::panic::{catch_unwind, AssertUnwindSafe};
 use std::rc::Rc;
 
 use super::core::{Core, Status};
-use super::driver;
+use super::driver::{self, Outcome};
 use super::exchange::{Desk, Exchange};
 use super::level::Level;
+use super::parked::{self, Done, Parking, Progress, Ticket};
 use super::request::{Id, Reply, Request};
 use super::trace::Trace;
+use super::waiting;
 use crate::engine::{clock, luajit};
 use crate::lua::{function, State};
 
@@ -28,6 +30,7 @@ pub struct Realm {
     made: Cell<u64>,
     /// Calls of the driver inside one another, through the host's own stack.
     pub nesting: Cell<usize>,
+    pub parking: Parking,
     /// The error that went across a wall last.
     pub trace: RefCell<Trace>,
     open: Cell<bool>,
@@ -62,6 +65,7 @@ pub fn open(s: State) {
         free: RefCell::default(),
         made: Cell::new(0),
         nesting: Cell::new(0),
+        parking: Parking::default(),
         trace: RefCell::default(),
         open: Cell::new(true),
         crowd: Cell::new(CROWD),
@@ -76,6 +80,7 @@ pub fn open(s: State) {
     s.set_metatable(-2);
     s.registry_set(key());
     super::link::open(s, false);
+    waiting::open(s);
 }
 
 /// Bare: the realm of a host state.
@@ -105,6 +110,9 @@ impl Realm {
         let cores = mem::take(&mut *self.cores.borrow_mut());
         for core in cores.iter().flatten() {
             core.status.set(Status::Closed);
+        }
+        parked::shut(self);
+        for core in cores.iter().flatten() {
             dispose(core);
         }
         self.free.borrow_mut().clear();
@@ -173,6 +181,9 @@ impl Realm {
             *place = None;
         }
         self.free.borrow_mut().push(index);
+        if core.running.get() > 0 {
+            parked::close(self, &core);
+        }
         if core.running.get() == 0 {
             dispose(&core);
         } else {
@@ -212,25 +223,40 @@ pub fn dispose(core: &Core) {
 
 /// Sheltered: answers what the host's own code asks.
 pub fn cross(realm: *mut Realm, s: State, request: Request, exchange: *mut Exchange) -> Reply {
+    let outcome = |realm: &Realm| match driver::from_host(realm, s, request, exchange, false) {
+        Outcome::Done(reply) => reply,
+        Outcome::Wait(..) => Reply::NoMemory,
+    };
+    shelter(realm, outcome).unwrap_or_else(|| internal_error(exchange))
+}
+
+/// Sheltered: the same for a call that may have to wait for a host function: see [`super::parked`].
+pub fn begin(realm: *mut Realm, s: State, request: Request, exchange: *mut Exchange) -> Progress {
+    shelter(realm, |realm| parked::begin(realm, s, request, exchange))
+        .unwrap_or_else(|| Progress::Done(Done { reply: internal_error(exchange), exchange, height: None }))
+}
+
+/// Sheltered: the host function that such a call has waited for has come out as `reply`.
+pub fn go_on(realm: *mut Realm, s: State, ticket: Ticket, reply: Reply, taker: usize) -> Progress {
+    shelter(realm, |realm| parked::go_on(realm, s, ticket, reply, taker)).unwrap_or(Progress::Strange)
+}
+
+/// Sheltered: nobody waits for the call any more.
+pub fn abandon(realm: *mut Realm, s: State, ticket: Ticket) {
+    shelter(realm, |realm| parked::abandon(realm, s, ticket));
+}
+
+/// A panic is a bug of ours: it must not unwind into Lua. What it leaves behind is closed by the next request or the state's end.
+fn shelter<R>(realm: *mut Realm, f: impl FnOnce(&Realm) -> R) -> Option<R> {
     // SAFETY: `of` gave the pointer to the call that uses it now.
     let realm = unsafe { &*realm };
-    // A panic is a bug of ours: it must not unwind into Lua. What it leaves behind is closed by the next request or the state's end.
-    let result = catch_unwind(AssertUnwindSafe(|| driver::from_host(realm, s, request, exchange)));
-    match result {
-        Ok(reply) => reply,
-        Err(_) => {
-            let text = b"sandbox: internal error";
-            // SAFETY: the exchange is lent to this call.
-            let written = !exchange.is_null()
-                && unsafe { super::parcel::Writer::new(&mut (*exchange).back) }
-                    .and_then(|mut w| w.string(text))
-                    .is_ok();
-            if written {
-                Reply::Error
-            } else {
-                Reply::NoMemory
-            }
-        }
+    catch_unwind(AssertUnwindSafe(|| f(realm))).ok()
+}
+
+fn internal_error(exchange: *mut Exchange) -> Reply {
+    match exchange.is_null() {
+        true => Reply::NoMemory,
+        false => super::answer::error(exchange, "sandbox: internal error"),
     }
 }
 

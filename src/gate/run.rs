@@ -22,10 +22,11 @@ use super::parcel::Writer;
 use super::realm::Realm;
 use super::request::{Entry, Id, Reply, Request};
 use super::serve::{Call, What};
+use super::wall::Kept;
 use crate::engine::clock::Beat;
 use crate::engine::seat::Seat;
 use crate::engine::stack::BoxStack;
-use crate::engine::switch::Task;
+use crate::engine::switch::{run_on, Task};
 use crate::engine::zone::{ZONE_HOST, ZONE_VM};
 use crate::guest;
 use crate::lua::{compat, function, State};
@@ -39,8 +40,8 @@ pub struct Run {
     pub exchange: *mut Exchange,
     /// Lends exchanges to the code in the box.
     pub desk: RefCell<Desk>,
-    /// How many calls into this box are under way, this one included.
-    pub depth: usize,
+    /// Number of the Lua thread that the call runs on: see [`super::threads`].
+    pub thread: usize,
     /// How the call came out.
     pub outcome: Cell<Reply>,
     /// What is asked of the level above, and the answer.
@@ -50,6 +51,8 @@ pub struct Run {
     /// What is to be served for a box below, and how that came out.
     pub call: Cell<Call>,
     pub served: Cell<Reply>,
+    /// The deadline of a call that waits.
+    pub kept: Cell<Kept>,
     /// Whether a traceback has been kept of what ended the call.
     pub traced: Cell<bool>,
     /// Whether all that is asked now is asked for a box below, with no code of this box in between.
@@ -59,14 +62,16 @@ pub struct Run {
 }
 
 impl Run {
-    pub fn new(core: Rc<Core>, realm: &Realm, entry: Entry, exchange: *mut Exchange) -> Run {
+    pub fn new(core: Rc<Core>, realm: &Realm, entry: Entry, exchange: *mut Exchange, thread: usize) -> Run {
         let nothing = Call { id: Id::NONE, what: What::Getenv, exchange: std::ptr::null_mut() };
+        let kept = Cell::new(core.wall.keep());
         Run {
+            kept,
             realm,
             entry,
             exchange,
             desk: RefCell::new(Desk::new(Some(Rc::clone(&core.budget)))),
-            depth: core.running.get().max(1),
+            thread,
             core,
             outcome: Cell::new(Reply::NoMemory),
             request: Cell::new(Request::Clock),
@@ -180,7 +185,7 @@ fn open_entry(s: State) -> c_int {
     s.raw_seti(-2, 1);
     s.set_top(0);
     if let Some(core) = Level::of(s).core() {
-        core.threads.set(1);
+        core.threads.reset(1);
     }
     // An image of this should hold no garbage.
     s.collect();
@@ -211,27 +216,36 @@ fn check_entry(s: State) -> c_int {
 fn call(seat: &'static Seat, run: &Run) -> Reply {
     // SAFETY: the box has been opened, and this is its stack.
     let main = unsafe { State::new(run.core.main.get()) };
-    seat.current.store(main.as_ptr(), Relaxed);
+    // SAFETY: nothing of the box runs yet.
+    unsafe { run_on(seat, main.as_ptr()) };
     seat.base.set(main.as_ptr());
-    while run.core.threads.get() < run.depth {
-        let number = run.core.threads.get() + 1;
+    if run.entry == Entry::Autopsy {
+        // No finalizer gets a turn after a stop, not even at the end of this; and nobody would answer what it asks.
+        main.stop_collector();
+    }
+    let (threads, number) = (&run.core.threads, run.thread);
+    if !threads.is_made(number) {
         let mut made = add_thread(main, number);
+        if run.entry == Entry::Autopsy {
+            main.stop_collector();
+        }
         if !made && compat::STARVES && run.entry != Entry::Autopsy {
             // Finalizers run without hooks here, so a stop among them is a hard one.
             protect_collect(main);
             made = add_thread(main, number);
         }
         if !made {
-            return if unseen(run) { Reply::Values } else { Reply::NoMemory };
+            return if unseen(run) { left_unseen(main) } else { Reply::NoMemory };
         }
-        run.core.threads.set(number);
+        threads.note_made(number);
     }
     main.registry_get(key(THREADS));
-    main.raw_geti(-1, run.depth as i64);
+    main.raw_geti(-1, number as i64);
     let thread = main.thread(-1);
     main.pop(2);
     let Some(thread) = thread else { return Reply::NoMemory };
-    seat.current.store(thread.as_ptr(), Relaxed);
+    // SAFETY: likewise; finalizers may have run on the main thread.
+    unsafe { run_on(seat, thread.as_ptr()) };
     seat.base.set(thread.as_ptr());
     let level = Level::Box(seat);
     thread.set_top(0);
@@ -240,7 +254,7 @@ fn call(seat: &'static Seat, run: &Run) -> Reply {
     let ok = thread.pcall(0, 0, 1);
     let no_memory = !ok && thread.bytes(-1) == Some(compat::NO_MEMORY.as_bytes());
     if no_memory && unseen(run) {
-        return Reply::Values;
+        return left_unseen(main);
     }
     let reply = if ok {
         Reply::Values
@@ -256,6 +270,9 @@ fn call(seat: &'static Seat, run: &Run) -> Reply {
         }
     };
     thread.set_top(0);
+    if run.entry == Entry::Autopsy {
+        main.restart_collector();
+    }
     if compat::STARVES && run.entry != Entry::Autopsy && (no_memory || at_brim(run)) {
         // Nothing was or will be collected for lack of memory: the next call would find the heap as full.
         protect_collect(thread);
@@ -279,6 +296,12 @@ fn add_thread(main: State, number: usize) -> bool {
 /// leaves a whole heap there.
 fn unseen(run: &Run) -> bool {
     compat::STARVES && !compat::JIT && run.entry == Entry::Autopsy
+}
+
+/// Ends an autopsy of which that holds.
+fn left_unseen(main: State) -> Reply {
+    main.restart_collector();
+    Reply::Values
 }
 
 /// Whether hardly any memory is left to begin another call with.

@@ -13,9 +13,9 @@ use crate::gate::decode::decode;
 use crate::gate::encode::{Encoder, Side};
 use crate::gate::level::Level;
 use crate::gate::link::{self, field, Link};
-use crate::gate::proxy::crossing;
 use crate::gate::realm;
 use crate::gate::request::{Bound, Entry as Into, Id, Request, Stream};
+use crate::gate::waiting::{self, wrap, Road, DIRECT};
 use crate::guest;
 use crate::lua::{compat, function, Entry, Kind, State};
 
@@ -36,6 +36,7 @@ pub fn open(s: State) {
     s.new_table();
     s.new_table();
     s.set_functions(METHODS);
+    wrap::methods(s, &[c"dofile", c"dostring"]);
     s.raw_set_field(-2, c"__index");
     s.set_functions(METAMETHODS);
     s.push_cstr(c"sandbox");
@@ -124,22 +125,32 @@ fn exchange(s: State, level: Level, request: Request) -> c_int {
 }
 
 /// Calls into the box with the values from index 2 on.
-fn enter(s: State, level: Level, id: Id, entry: Into) -> c_int {
-    crossing(s, level, Link::Below(id), Request::Run { id, entry }, 2)
+fn enter(s: State, level: Level, id: Id, entry: Into, road: Road) -> c_int {
+    waiting::enter(s, level, id, entry, 2, road)
 }
 
 /// `box:dostring(code, ...)`
 pub fn dostring(s: State) -> c_int {
+    dostring_by(s, DIRECT)
+}
+
+/// Bare: the same, on the road given.
+pub fn dostring_by(s: State, road: Road) -> c_int {
     let level = Level::of(s);
     let id = check(s, level);
     s.check_bytes(2);
     s.copy(2);
     s.insert(3);
-    enter(s, level, id, Into::Code)
+    enter(s, level, id, Into::Code, road)
 }
 
 /// `box:dofile(path, ...)`
 fn dofile(s: State) -> c_int {
+    dofile_by(s, DIRECT)
+}
+
+/// Bare: the same, on the road given.
+pub fn dofile_by(s: State, road: Road) -> c_int {
     let level = Level::of(s);
     let id = check(s, level);
     s.check_bytes(2);
@@ -154,7 +165,7 @@ fn dofile(s: State) -> c_int {
     s.copy(3);
     s.concat(2);
     s.replace(3);
-    enter(s, level, id, Into::Code)
+    enter(s, level, id, Into::Code, road)
 }
 
 /// `box:load(code [, chunkname])`
@@ -185,7 +196,7 @@ fn load(s: State) -> c_int {
 fn load_in(s: State) -> c_int {
     let level = Level::of(s);
     let id = check(s, level);
-    enter(s, level, id, Into::Load)
+    enter(s, level, id, Into::Load, Road::Plain)
 }
 
 /// `box:get(name)`
@@ -194,7 +205,7 @@ fn get(s: State) -> c_int {
     let id = check(s, level);
     s.check_bytes(2);
     s.set_top(2);
-    enter(s, level, id, Into::Get)
+    enter(s, level, id, Into::Get, Road::Plain)
 }
 
 /// `box:set(name, value)`
@@ -204,7 +215,7 @@ fn set(s: State) -> c_int {
     s.check_bytes(2);
     s.check_any(3);
     s.set_top(3);
-    enter(s, level, id, Into::Set)
+    enter(s, level, id, Into::Set, Road::Plain)
 }
 
 /// `box:opensandbox()`
@@ -212,7 +223,7 @@ fn opensandbox(s: State) -> c_int {
     let level = Level::of(s);
     let id = check(s, level);
     s.set_top(1);
-    enter(s, level, id, Into::OpenLibrary)
+    enter(s, level, id, Into::OpenLibrary, Road::Plain)
 }
 
 /// `box:limits([t])`

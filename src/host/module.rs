@@ -13,6 +13,7 @@ use crate::gate::limits::MAX_DEPTH;
 use crate::gate::link::Link;
 use crate::gate::realm;
 use crate::gate::request::{Id, Reply, Request};
+use crate::gate::waiting::{self, wrap, Road, DIRECT};
 use crate::guest;
 use crate::lua::{function, Entry, State};
 
@@ -66,6 +67,7 @@ fn push_module(s: State) {
     handle::open(s);
     s.new_table();
     s.set_functions(FUNCTIONS);
+    wrap::methods(s, &[c"run"]);
     s.push_bytes(VERSION.as_bytes());
     s.raw_set_field(-2, c"_VERSION");
     s.push_integer(i64::from(MAX_DEPTH));
@@ -110,6 +112,11 @@ fn make(s: State, arg: c_int) {
 
 /// `sandbox.run(code [, options [, ...]])`
 fn run(s: State) -> c_int {
+    run_by(s, DIRECT)
+}
+
+/// Bare: the same, on the road given.
+pub fn run_by(s: State, road: Road) -> c_int {
     s.check_bytes(1);
     if s.top() < 2 {
         s.set_top(2);
@@ -122,6 +129,10 @@ fn run(s: State) -> c_int {
     s.copy(2);
     s.remove(2);
     s.insert(3);
+    if let (Road::Waiting { .. }, Level::Host(_), true) = (road, Level::of(s), s.can_yield()) {
+        s.remove(1);
+        return handle::dostring_by(s, Road::Waiting { close: true });
+    }
     s.push_function(function(handle::dostring));
     s.insert(2);
     // handle, dostring, handle, code, arguments...
@@ -130,7 +141,11 @@ fn run(s: State) -> c_int {
     if !ok {
         s.error();
     }
-    s.top() - 1
+    let n = s.top() - 1;
+    match (road, Level::of(s)) {
+        (Road::Waiting { .. }, Level::Host(_)) => waiting::results(s, n),
+        _ => n,
+    }
 }
 
 const FUNCTIONS: &[Entry] = &[(c"new", function(new)), (c"run", function(run))];

@@ -12,6 +12,10 @@ use mlua::ffi::*;
 /// The code in a chunk is text: what to hand to `lua_load`'s mode.
 pub const TEXT: &std::ffi::CStr = c"t";
 
+/// Name of the Lua code that is ours: messages speak of who called it.
+#[cfg(any(feature = "lua51", feature = "luajit"))]
+pub const OWN_CHUNK: &std::ffi::CStr = c"=[sandbox]";
+
 /// LuaJIT: hooks belong to the whole state, and compiled code never sees them.
 pub const JIT: bool = cfg!(feature = "luajit");
 /// Lua 5.1 and LuaJIT: no `__gc` on tables, functions have environments, no `lua_rawlen`.
@@ -164,14 +168,10 @@ pub unsafe fn close_thread(_co: *mut lua_State, _from: *mut lua_State) -> bool {
     true
 }
 
-/// After a soft stop: whether the collector, which may have been in the middle of a finalizer, still works; starts it if need be.
+/// After a soft stop: whether the collector, which may have been in the middle of a finalizer, still works.
 pub unsafe fn collector_survives(state: *mut lua_State) -> bool {
     // 5.4 refuses every option while a finalizer runs, and one that was left runs for ever.
-    if lua_gc(state, LUA_GCCOUNT, 0) < 0 {
-        return false;
-    }
-    lua_gc(state, LUA_GCRESTART, 0);
-    true
+    lua_gc(state, LUA_GCCOUNT, 0) >= 0
 }
 
 /// Whether a count hook fires in a chunk of Lua that is run for the purpose.

@@ -11,7 +11,7 @@ use std::ptr;
 
 use mlua::ffi::*;
 
-use super::{compat, traceback, Entry};
+use super::{caller, compat, traceback, Entry};
 
 /// What a value is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -526,7 +526,7 @@ impl State {
 
     /// Pushes the position `level` calls up: `source:line: ` or nothing.
     pub fn push_where(self, level: c_int) {
-        api! { luaL_where(self.0, level) }
+        api! { caller::position(self.0, level) }
     }
 
     /// Raises the message with the caller's position in front.
@@ -540,7 +540,7 @@ impl State {
     /// Raises `bad argument #arg to 'f' (message)`.
     pub fn arg_error(self, arg: c_int, message: &CStr) -> ! {
         api! {
-            luaL_argerror(self.0, arg, message.as_ptr());
+            caller::arg_error(self.0, arg, message.as_ptr());
         }
         #[allow(unreachable_code)]
         never()
@@ -549,7 +549,7 @@ impl State {
     /// Raises `bad argument #arg to 'f' (message)` with the string on top of the stack.
     pub fn arg_error_top(self, arg: c_int) -> ! {
         api! {
-            luaL_argerror(self.0, arg, lua_tolstring(self.0, -1, ptr::null_mut()));
+            caller::arg_error(self.0, arg, lua_tolstring(self.0, -1, ptr::null_mut()));
         }
         #[allow(unreachable_code)]
         never()
@@ -566,6 +566,9 @@ impl State {
 
     /// A string argument; a number is converted in place, as the stock library does.
     pub fn check_bytes<'a>(self, arg: c_int) -> &'a [u8] {
+        if !matches!(self.kind(arg), Kind::String | Kind::Number) {
+            self.type_error(arg, c"string");
+        }
         api! {
             let mut len = 0;
             let s = luaL_checklstring(self.0, arg, &mut len);

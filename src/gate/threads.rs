@@ -1,0 +1,102 @@
+//! The Lua threads that calls into one box run on: each call has its own for as long as it lasts, since a call that waits may end
+//! after one that began later.
+
+use std::cell::RefCell;
+
+/// Lua threads of a box, by number from 1.
+#[derive(Default)]
+pub struct Threads(RefCell<Vec<Place>>);
+
+#[derive(Clone, Copy, Default)]
+struct Place {
+    busy: bool,
+    /// Whether a Lua thread lies ready under this number.
+    made: bool,
+}
+
+impl Threads {
+    /// The lowest number that no call has; `None` where there is no memory to note it.
+    pub fn take(&self) -> Option<usize> {
+        let mut places = self.0.try_borrow_mut().ok()?;
+        let free = places.iter().position(|place| !place.busy);
+        let index = match free {
+            Some(index) => index,
+            None => {
+                places.try_reserve(1).ok()?;
+                places.push(Place::default());
+                places.len() - 1
+            }
+        };
+        places.get_mut(index)?.busy = true;
+        Some(index + 1)
+    }
+
+    /// Forgets all, and notes that the first `made` lie ready: in a heap that was made of an image, or is empty.
+    pub fn reset(&self, made: usize) {
+        if let Ok(mut places) = self.0.try_borrow_mut() {
+            places.clear();
+            if places.try_reserve(made).is_ok() {
+                places.extend((0..made).map(|_| Place { busy: false, made: true }));
+            }
+        }
+    }
+
+    /// How many lie ready.
+    pub fn count(&self) -> usize {
+        self.0.try_borrow().map_or(0, |places| places.iter().filter(|place| place.made).count())
+    }
+
+    fn change(&self, number: usize, change: impl FnOnce(&mut Place)) {
+        if let Ok(mut places) = self.0.try_borrow_mut() {
+            if let Some(place) = number.checked_sub(1).and_then(|index| places.get_mut(index)) {
+                change(place);
+            }
+        }
+    }
+
+    /// A call has ended. `whole`: its thread can serve another; else it was left in the middle of something.
+    pub fn give_back(&self, number: usize, whole: bool) {
+        self.change(number, |place| *place = Place { busy: false, made: place.made && whole });
+    }
+
+    /// Notes that the thread of this number has been made.
+    pub fn note_made(&self, number: usize) {
+        self.change(number, |place| place.made = true);
+    }
+
+    pub fn is_made(&self, number: usize) -> bool {
+        let places = self.0.try_borrow();
+        places.is_ok_and(|p| number.checked_sub(1).and_then(|index| p.get(index)).is_some_and(|p| p.made))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Threads;
+
+    #[test]
+    fn calls_that_end_out_of_order_never_share_a_thread() {
+        let threads = Threads::default();
+        let (first, second) = (threads.take(), threads.take());
+        assert_eq!((first, second), (Some(1), Some(2)));
+        threads.note_made(1);
+        threads.note_made(2);
+        threads.give_back(1, true);
+        assert_eq!(threads.take(), Some(1));
+        assert!(threads.is_made(1));
+        assert_eq!(threads.take(), Some(3));
+        assert!(!threads.is_made(3));
+    }
+
+    #[test]
+    fn a_thread_that_was_left_is_made_anew() {
+        let threads = Threads::default();
+        assert_eq!(threads.take(), Some(1));
+        threads.note_made(1);
+        threads.give_back(1, false);
+        assert_eq!(threads.take(), Some(1));
+        assert!(!threads.is_made(1));
+        threads.give_back(0, true);
+        assert!(!threads.is_made(0));
+    }
+}

@@ -1,0 +1,114 @@
+//! Real time of the calls into one box. A box that waits for its host may be called again meanwhile: each of the calls keeps the
+//! deadline that it was given.
+
+use std::cell::Cell;
+
+use super::limits::nanoseconds;
+use crate::engine::clock::{mono_ns, NEVER};
+
+/// The clock on a box's wall.
+pub struct Wall {
+    /// When the call under way is over, on the monotonic clock.
+    deadline: Cell<u64>,
+    /// When the oldest of the calls under way began; 0 for none.
+    began: Cell<u64>,
+    /// How often the host has set the limit in the middle of calls, and the deadline that this gave to all of them.
+    granted: Cell<(u64, u64)>,
+}
+
+/// The deadline of a call that waits.
+#[derive(Clone, Copy)]
+pub struct Kept {
+    deadline: u64,
+    grants: u64,
+}
+
+impl Wall {
+    pub fn new() -> Wall {
+        Wall { deadline: Cell::new(NEVER), began: Cell::new(0), granted: Cell::new((0, NEVER)) }
+    }
+
+    pub fn deadline(&self) -> u64 {
+        self.deadline.get()
+    }
+
+    /// A call begins that has `limit` seconds.
+    pub fn begin(&self, limit: f64) {
+        let now = mono_ns();
+        if self.began.get() == 0 {
+            self.began.set(now);
+        }
+        self.deadline.set(after(now, limit));
+    }
+
+    /// The host gives the calls under way `limit` seconds from now.
+    pub fn grant(&self, limit: f64) {
+        let deadline = after(mono_ns(), limit);
+        self.deadline.set(deadline);
+        self.granted.set((self.granted.get().0.wrapping_add(1), deadline));
+    }
+
+    /// What a call that begins to wait must keep.
+    pub fn keep(&self) -> Kept {
+        Kept { deadline: self.deadline.get(), grants: self.granted.get().0 }
+    }
+
+    /// The call goes on.
+    pub fn restore(&self, kept: Kept) {
+        let (grants, granted) = self.granted.get();
+        self.deadline.set(if kept.grants == grants { kept.deadline } else { granted });
+    }
+
+    /// The last call under way has ended; how long there were any, ns.
+    pub fn end(&self) -> u64 {
+        let used = self.used();
+        self.deadline.set(NEVER);
+        self.began.set(0);
+        used
+    }
+
+    /// Real time since the oldest call under way began, ns.
+    pub fn used(&self) -> u64 {
+        match self.began.get() {
+            0 => 0,
+            began => mono_ns().saturating_sub(began),
+        }
+    }
+}
+
+fn after(now: u64, limit: f64) -> u64 {
+    if limit.is_infinite() {
+        NEVER
+    } else {
+        now.saturating_add(nanoseconds(limit))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_waiting_call_keeps_its_deadline() {
+        let wall = Wall::new();
+        wall.begin(1.0);
+        let (first, kept) = (wall.deadline(), wall.keep());
+        wall.begin(100.0);
+        assert!(wall.deadline() > first);
+        wall.restore(kept);
+        assert_eq!(wall.deadline(), first);
+        wall.end();
+        assert_eq!((wall.deadline(), wall.used()), (NEVER, 0));
+    }
+
+    #[test]
+    fn a_fresh_allowance_is_for_calls_that_wait_too() {
+        let wall = Wall::new();
+        wall.begin(1.0);
+        let (first, kept) = (wall.deadline(), wall.keep());
+        wall.grant(1000.0);
+        wall.begin(2.0);
+        wall.restore(kept);
+        assert!(wall.deadline() > first + 500_000_000_000);
+    }
+}

@@ -39,9 +39,8 @@ pub fn options(data: &[u8]) {
 fn check(asked: &Asked) {
     for definition in &TABLE {
         let Some(value) = asked.get(definition.limit) else { continue };
-        assert!(value >= 0.0, "{} is {value}", definition.name);
-        assert!(value > 0.0 || definition.zero, "{} is 0", definition.name);
-        assert!(definition.limit.message(value).starts_with(definition.name));
+        assert!(definition.refuse(value).is_none(), "{} is {value}", definition.name);
+        assert!(definition.limit.message(value).contains(definition.name));
         match definition.limit {
             Limit::Memory => {
                 let size = slot_size(value);

@@ -112,7 +112,7 @@ pub const TABLE: [Definition; 7] = [
 
 impl Definition {
     /// What is wrong with a value, if anything.
-    fn refuse(&self, value: f64) -> Option<String> {
+    pub fn refuse(&self, value: f64) -> Option<String> {
         let least = match self.range {
             _ if value.is_nan() => return Some("a number is expected, not nan".to_owned()),
             Range::Seconds if value <= 0.0 => "more than 0",

@@ -6,7 +6,8 @@
 -- Across the wall go nil, booleans, numbers (integers stay integers), strings and tables, copied: cycles and
 -- sharing are kept, metatables dropped. Functions become proxies, both ways. A coroutine, or userdata other
 -- than a stream, is an error that names where it sits: `argument 2.users[3].handle: a thread cannot cross`.
--- What crosses is paid for by the box's `memory`.
+-- What crosses is paid for by the box's `memory`. Calls from host to box to host … may be 90 deep inside one
+-- another; deeper ones are an error that says `C stack overflow`.
 --
 -- An open file handle arrives in a box as a file object that works on the same file, at the same position; the
 -- same handle is the same object, and sent home it is the original. A stream that a box made arrives in the host
@@ -40,6 +41,9 @@
 -- @tfield[opt=math.huge] number wall seconds of real time of each call into the box, host callbacks included. It
 --   stops a box that waits for a file of the host's, too (a silent pipe, a stuck reader): what was read by then
 --   stays for the next reader, what could not be written of that write is dropped
+-- @tfield[opt=math.huge] number instructions VM instructions of the box and all boxes below it, counted exactly and
+--   repeatably, finalizers included but on LuaJIT. While such a limit is in force code runs slower, and on LuaJIT
+--   without its compiler
 -- @tfield[opt=math.huge] number output bytes through stdout and stderr, and written to files
 -- @tfield[opt=16] number|table files a number: how many files the box and all boxes below it may have open at
 --   once; one more is an ordinary error of `io.open` (nil, `a.txt: files limit of 16 files exceeded`, 24). As an
@@ -49,8 +53,8 @@
 --   decides; no link leads out of a directory; only regular files are opened
 -- @tfield[opt] number depth levels of boxes below this one; what is left of `MAX_DEPTH` unless set, and never
 --   more than that
--- @tfield[opt="life"] string per what an allowance of `cpu` and `output` lasts for: `"life"`, the box's life
---   or until `box:limits` starts a new one, or `"call"`, each call from the host
+-- @tfield[opt="life"] string per what an allowance of `cpu`, `instructions` and `output` lasts for: `"life"`, the
+--   box's life or until `box:limits` starts a new one, or `"call"`, each call from the host
 -- @tfield[opt] table modules what `require` gives inside, by name (`sandbox.new` and `sandbox.run` only). A
 --   string is the path of a Lua file: text, read when it is first required, compiled inside, known there by the
 --   module's name. Anything else is the value, copied when the box is made. One that has a library's name takes
@@ -197,8 +201,9 @@
 
 --- Tells what the box has used.
 -- @function box:usage
--- @treturn table `memory`, `memory_peak` and `output` in bytes, `cpu` and `wall` in seconds, `instructions`,
---   `boxes` (live ones below), and `exit`, the code given to `os.exit`, or nil
+-- @treturn table `memory`, `memory_peak` and `output` in bytes, `cpu` and `wall` in seconds, `instructions`
+--   (those run while a limit on them was in force here or above), `boxes` (live ones below), and `exit`, the
+--   code given to `os.exit`, or nil
 
 --- Tells the state of the box.
 -- @function box:status
@@ -209,6 +214,10 @@
 
 --- Tells the box's own stack at its last error: one that a call into the box raised, or a stop.
 -- The message comes first. It stands alone where the stack can't be read: after a hard stop, and where memory ran out.
+--
+-- If the error came through other sides (a host function that the box called, a box below), their parts come first,
+-- innermost side first; a line such as `(called from the box)` or `(called from the host)` ends each. Parts of levels
+-- above the one that asks are left out.
 -- @function box:traceback
 -- @treturn ?string the traceback, or nil if there was no error
 

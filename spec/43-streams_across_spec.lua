@@ -3,31 +3,7 @@
 local helpers = require "spec.helpers"
 local sandbox = require "sandbox"
 
-local raises, unpack = helpers.raises, helpers.unpack
-
--- Runs a chunk as the host of boxes: in this state, in a box, and in a box below a box. It gets the arguments, and finds
--- the library as `sandbox`.
-local function at_every_depth(code, arguments)
-  local source = "local sandbox = sandbox or require 'sandbox'\n" .. code
-  local load_text = rawget(_G, "loadstring") or load
-  for depth = 0, 2 do
-    local given = arguments and arguments() or {}
-    local ok, message
-    if depth == 0 then
-      ok, message = pcall(assert(load_text(source, "=at the host")), unpack(given))
-    else
-      local box = helpers.box()
-      box:opensandbox()
-      if depth == 2 then
-        box:dostring("below = sandbox.new() below:opensandbox()")
-        source = "local code, name = " .. ("%q"):format(source) .. ", '=below'\n"
-          .. "local chunk = assert(below:load(code, name)) return chunk(...)"
-      end
-      ok, message = pcall(box.dostring, box, source, unpack(given))
-    end
-    assert(ok, ("%s (host of boxes at depth %d)"):format(tostring(message), depth))
-  end
-end
+local raises, at_every_depth = helpers.raises, helpers.at_every_depth
 
 local function handle(text)
   return function() return { helpers.handle(text, "r+b") } end

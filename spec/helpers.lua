@@ -104,6 +104,30 @@ function helpers.captured(box, stream)
   end
 end
 
+--- Runs a chunk as the host of boxes: in this state, in a box, and in a box below a box. It finds the library as
+-- `sandbox`, and gets what `arguments`, a function that is called anew for each, gives in a list.
+function helpers.at_every_depth(code, arguments)
+  local source = "local sandbox = sandbox or require 'sandbox'\n" .. code
+  local load_text = rawget(_G, "loadstring") or load
+  for depth = 0, 2 do
+    local given = arguments and arguments() or {}
+    local ok, message
+    if depth == 0 then
+      ok, message = pcall(assert(load_text(source, "=at the host")), helpers.unpack(given))
+    else
+      local box = helpers.box()
+      box:opensandbox()
+      if depth == 2 then
+        box:dostring("below = sandbox.new() below:opensandbox()")
+        source = "local code, name = " .. ("%q"):format(source) .. ", '=below'\n"
+          .. "local chunk = assert(below:load(code, name)) return chunk(...)"
+      end
+      ok, message = pcall(box.dostring, box, source, helpers.unpack(given))
+    end
+    assert(ok, ("%s (host of boxes at depth %d)"):format(tostring(message), depth))
+  end
+end
+
 -- Where Debian puts pure Lua libraries: the first that has one wins. Some packages leave out the newest Lua.
 local versions = { "5.4", "5.3", "5.2", "5.1" }
 while versions[1] ~= _VERSION:match("%d%.%d") do table.remove(versions, 1) end

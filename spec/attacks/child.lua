@@ -146,7 +146,7 @@ local function afterwards(box)
   check(not sum[1], "a box that is " .. status .. " ran on without new limits")
   local again, why = box:status()
   check(again == status and why == kind, "a call turned " .. status .. " into " .. tostring(again) .. " " .. tostring(why))
-  local renewed = pcall(box.limits, box, { cpu = 1, wall = 5, output = limits.output })
+  local renewed = pcall(box.limits, box, { cpu = 1, wall = 5, instructions = limits.instructions, output = limits.output })
   -- told to the box, whose finalizers may run again from here on
   if read.class ~= "host" then pcall(box.set, box, "renewed", true) end
   sum = bounded("dostring", 5, box.dostring, box, "return 1 + 1")
@@ -166,6 +166,9 @@ local function account(box)
   end
   check(usage.memory_peak <= limits.memory, "the peak of memory is " .. tostring(usage.memory_peak))
   check(usage.cpu <= limits.cpu + GRACE, "usage().cpu is " .. tostring(usage.cpu))
+  if limits.instructions then
+    check(usage.instructions <= limits.instructions, "usage().instructions is " .. tostring(usage.instructions))
+  end
   local trace = bounded("traceback", 0, box.traceback, box)
   check(trace[1] and (trace[2] == nil or type(trace[2]) == "string"), "traceback gave " .. tostring(trace[2]))
 end

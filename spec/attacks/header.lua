@@ -5,7 +5,7 @@ local header = {}
 header.versions = { "5.1", "5.2", "5.3", "5.4", "jit" }
 header.classes = { escape = true, leak = true, cpu = true, memory = true, crash = true, host = true }
 header.kinds = { memory = true, cpu = true, wall = true, instructions = true, output = true, stack = true, fault = true }
-header.limits = { memory = true, cpu = true, wall = true, output = true }
+header.limits = { memory = true, cpu = true, wall = true, instructions = true, output = true }
 
 local single = { class = true, correct = true, expect = true, versions = true, limits = true, boxes = true,
   ["then"] = true, note = true, files = true }

@@ -37,12 +37,15 @@ end
 
 --- Every function that the host gives to a box is this one.
 function model.callback()
-  if inside >= MOST_INSIDE or model.depth >= DEEPEST then return end
+  -- A finalizer's turn may come at any allocation of the driver's own: its books are in order only while it asks for something.
+  if not model.asking or inside >= MOST_INSIDE or model.depth >= DEEPEST then return end
+  model.asking = false
   inside = inside + 1
   model.depth = model.depth + 1
   model.reentered = true
   local ok, message = pcall(model.act)
   model.depth = model.depth - 1
+  model.asking = true
   if not ok then
     model.failed("in a callback: %s", tostring(message))
     return
@@ -70,7 +73,7 @@ soak.run(function()
   for i = 1, operations do
     soak.reseed(i)
     model.number = i
-    inside, model.depth, model.reentered = 0, 0, false
+    inside, model.depth, model.reentered, model.asking = 0, 0, false, false
     if tracing then io.stderr:write(i, " ") end
     local ok, message = xpcall(model.act, debug.traceback)
     if not ok then model.failed("%s", message) end

@@ -324,3 +324,35 @@ pub fn revive_hooks(main: usize) -> bool {
     }
     true
 }
+
+extern "C-unwind" {
+    fn luaJIT_setmode(state: *mut lua_State, index: c_int, mode: c_int) -> c_int;
+}
+
+const MODE_ENGINE_OFF: c_int = 0;
+const MODE_ENGINE_ON: c_int = 0x100;
+const MODE_FLUSH: c_int = 0x200;
+
+/// Turns the compiler of a state on, or off and forgets what it has compiled. False where a finalizer is running: then it can't be
+/// done. `fresh` says that none can be.
+///
+/// # Safety
+/// `main` is the main thread of a box in which nothing runs now.
+pub unsafe fn set_compiler(main: *mut lua_State, on: bool, fresh: bool) -> bool {
+    let outside = match LAYOUT.hook_mask {
+        // SAFETY: in the state's own block.
+        Some(offset) => unsafe { (main as *const u8).add(offset).read_volatile() & HOOK_GC == 0 },
+        None => fresh,
+    };
+    if !outside {
+        return false;
+    }
+    // SAFETY: raises only in a finalizer. Code of a trace that has called out finds its trace gone, and goes on interpreted.
+    unsafe {
+        if on {
+            luaJIT_setmode(main, 0, MODE_ENGINE_ON) != 0
+        } else {
+            luaJIT_setmode(main, 0, MODE_ENGINE_OFF) != 0 && luaJIT_setmode(main, 0, MODE_FLUSH) != 0
+        }
+    }
+}

@@ -7,11 +7,13 @@
 //! | [`seat`], [`zone`] | what the signal handler and the allocator know of a run |
 //! | [`switch`] | going from the driver to a box's stack and back, or leaving it behind |
 //! | [`clock`] | deadlines, the watchdog thread that reads them, the signals that stop a run |
+//! | [`count`] | VM instructions, counted by a hook |
 //! | [`luajit`] | what LuaJIT keeps where its API doesn't reach |
 //! | [`locale`] | the C locale, while a box runs |
 //! | [`process`] | what is set up once: signal handlers, fork handlers |
 
 pub mod clock;
+pub mod count;
 pub mod heap;
 pub mod locale;
 #[cfg_attr(not(feature = "luajit"), path = "no_luajit.rs")]

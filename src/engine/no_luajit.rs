@@ -17,6 +17,14 @@ pub fn revive_hooks(_main: usize) -> bool {
     true
 }
 
+/// Turns the compiler of a state on or off.
+///
+/// # Safety
+/// None is needed here; the twin needs a state that runs nothing now.
+pub unsafe fn set_compiler(_main: *mut lua_State, _on: bool, _fresh: bool) -> bool {
+    true
+}
+
 /// Whether the code at `pc` may hold a lock that LuaJIT takes.
 ///
 /// # Safety

@@ -15,6 +15,7 @@ use corosensei::trap::CoroutineTrapHandler;
 use mlua::ffi::lua_State;
 
 use super::clock::Beat;
+use super::count::Counter;
 use super::heap::{allocate, Arena};
 use super::switch::on_pending;
 use super::zone::Zone;
@@ -70,6 +71,8 @@ pub struct Seat {
     /// The run's own data, see `gate::run::Run`.
     pub run: Cell<*mut c_void>,
     pub position: Cell<Position>,
+    /// VM instructions, where they are limited.
+    pub count: Counter,
     /// Lowest address of the stack that may be used.
     pub floor: Cell<usize>,
 }
@@ -106,6 +109,7 @@ impl Seat {
             beat: Cell::new(ptr::null()),
             run: Cell::new(ptr::null_mut()),
             position: Cell::new(Position::UNKNOWN),
+            count: Counter::new(),
             floor: Cell::new(0),
         }
     }

@@ -15,6 +15,7 @@ use std::sync::atomic::Ordering::{Relaxed, SeqCst};
 use corosensei::{Coroutine, CoroutineResult, Yielder};
 use mlua::ffi::{lua_Debug, lua_State};
 
+use super::clock::signal::soften;
 use super::seat::{Position, Seat, POSITION_SIZE, STAGE_HARD, STAGE_NONE};
 use super::stack::BoxStack;
 use super::zone::{ZONE_HOST, ZONE_OURS, ZONE_VM};
@@ -185,6 +186,23 @@ pub unsafe fn leave(seat: &Seat, event: Event) -> ! {
     }
 }
 
+/// Notes which Lua thread of the box runs from now on; a soft stop that was asked for meanwhile goes to that one.
+///
+/// # Safety
+/// Called on the seat's own stack, between two instructions of the box; both threads are live.
+pub unsafe fn run_on(seat: &Seat, thread: *mut lua_State) {
+    // SAFETY: as for this function.
+    unsafe {
+        seat.count.leave(seat.current.load(Relaxed));
+        seat.current.store(thread, Relaxed);
+        seat.count.enter(thread);
+        compiler_fence(SeqCst);
+        if seat.stage.load(Relaxed) != STAGE_NONE {
+            soften(seat);
+        }
+    }
+}
+
 /// Ends the box from its own stack, where the interpreter gives up (its panic function).
 ///
 /// # Safety
@@ -225,6 +243,7 @@ pub unsafe extern "C-unwind" fn stop_hook(state: *mut lua_State, ar: *mut lua_De
         if seat.stage.load(Relaxed) == STAGE_NONE {
             // Left over from a stop that the run has outrun.
             mlua::ffi::lua_sethook(state, None, 0, 0);
+            seat.count.enter(state);
             return;
         }
         if seat.zone.zone.load(Relaxed) != ZONE_VM {
@@ -266,7 +285,7 @@ pub fn standing(seat: &Seat) -> Position {
 
 /// # Safety
 /// `ar` is what a hook of `state` was given, or `lua_getstack` has filled.
-unsafe fn position_of(state: *mut lua_State, ar: *mut lua_Debug) -> Position {
+pub(super) unsafe fn position_of(state: *mut lua_State, ar: *mut lua_Debug) -> Position {
     let mut position = Position::UNKNOWN;
     // SAFETY: "Sl" fills fixed fields and allocates nothing.
     unsafe {

@@ -16,8 +16,9 @@ thread_local! {
 /// The first byte decides: the rest is a parcel, or a program that makes two tables of options.
 pub fn options(data: &[u8]) {
     let Some((&mode, data)) = data.split_first() else { return };
-    if mode % 2 == 0 {
-        match read(Reader::new(data), Some(&mut Vec::new())) {
+    if mode & 1 == 0 {
+        let mut grants = Vec::new();
+        match read(Reader::new(data), (mode & 3 == 0).then_some(&mut grants)) {
             Ok(asked) => check(&asked),
             Err(text) => {
                 // A byte that is no text is shown as three, and a float may have some 300 digits.
@@ -94,13 +95,13 @@ fn push_options(program: &mut Program<'_>, s: State) {
     }
 }
 
-const NO_OPTIONS: [&[u8]; 5] = [b"memroy", b"", b"cpu\0", b"Wall", b"'\xff\n"];
+const OTHERS: [&[u8]; 7] = [b"modules", b"files", b"memroy", b"", b"cpu\0", b"Wall", b"'\xff\n"];
 
 fn push_key(program: &mut Program<'_>, s: State) {
     let choice = usize::from(program.byte().unwrap_or(0));
     let names = TABLE.iter().map(|d| d.name.as_bytes());
-    let mut keys = names.clone().chain(names).chain([b"per" as &[u8]]).chain(NO_OPTIONS);
-    match keys.nth(choice % 20) {
+    let mut keys = names.clone().chain(names).chain([b"per" as &[u8]]).chain(OTHERS);
+    match keys.nth(choice % 24) {
         Some(key) => s.push_bytes(key),
         None => program.value(s),
     }
@@ -129,7 +130,7 @@ fn push_value(program: &mut Program<'_>, s: State) {
     let choice = program.byte().unwrap_or(0);
     match choice {
         0..=127 => s.push_number(NUMBERS.get(usize::from(choice) % 16).copied().unwrap_or(0.0)),
-        128..=159 => s.push_bytes(if choice % 2 == 0 { b"life" } else { b"call" }),
+        128..=159 => s.push_bytes(if choice & 1 == 0 { b"life" } else { b"call" }),
         _ => program.value(s),
     }
 }

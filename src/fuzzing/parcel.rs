@@ -77,7 +77,7 @@ pub fn parcel(data: &[u8]) {
     let Some((&mode, data)) = data.split_first() else { return };
     PAIR.with_borrow_mut(|pair| {
         let pair = pair.get_or_insert_with(Pair::new);
-        if mode % 2 == 0 {
+        if mode & 1 == 0 {
             received(pair, data);
         } else {
             made(pair, data);

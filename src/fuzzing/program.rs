@@ -74,7 +74,7 @@ impl<'a> Program<'a> {
         let top = s.top();
         match op {
             0 => s.push_nil(),
-            1 => s.push_bool(self.byte().unwrap_or(0) % 2 == 0),
+            1 => s.push_bool(self.byte().unwrap_or(0) & 1 == 0),
             2 => s.push_integer(self.word() as i64),
             3 => s.push_number(f64::from_bits(self.word())),
             4 => s.push_integer(i64::from(self.byte().unwrap_or(0)) - 100),
@@ -95,20 +95,12 @@ impl<'a> Program<'a> {
                 s.new_thread();
             }
             11 => self.long_string(s),
-            12 | 13 => {
-                if top >= 3 && s.kind(-3) == Kind::Table && is_key(s, -2) {
-                    s.raw_set(-3);
-                }
-            }
-            14 => {
-                if top >= 2 && s.kind(-2) == Kind::Table {
-                    s.raw_seti(-2, s.raw_len(-2) as i64 + 1);
-                }
-            }
+            12 | 13 if top >= 3 && s.kind(-3) == Kind::Table && is_key(s, -2) => s.raw_set(-3),
+            14 if top >= 2 && s.kind(-2) == Kind::Table => s.raw_seti(-2, s.raw_len(-2) as i64 + 1),
             15 if top > 0 => s.copy(1 + c_int::from(self.byte().unwrap_or(0)) % top),
             16 if top > 0 => self.nest(s),
             17 if top > 0 => {
-                let metatable = self.byte().unwrap_or(0) % 2 == 0;
+                let metatable = self.byte().unwrap_or(0) & 1 == 0;
                 if metatable && s.kind(-1) == Kind::Table {
                     forbid(s);
                 } else {

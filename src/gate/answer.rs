@@ -7,7 +7,7 @@ use super::driver::for_owner;
 use super::encode::Side;
 use super::exchange::{Exchange, NoMemory};
 use super::grants::Grants;
-use super::limits::{slot_size, whole, Asked, Limit, MAX_DEPTH};
+use super::limits::{slot_size, whole, Asked, Definition, Limit, MAX_DEPTH, TABLE};
 use super::parcel::{Field, Item, Reader, Writer, HEADER};
 use super::realm::Realm;
 use super::request::{Bound, Entry, Id, Reply, Request, Stream, StreamOp};
@@ -225,7 +225,7 @@ fn make(
     let no_memory = || crate::lua::compat::NO_MEMORY.to_owned();
     if let Some(parent) = parent {
         if parent.depth_left() == 0 {
-            let own = parent.limits.get().depth;
+            let own = parent.limits.get().get(Limit::Depth);
             let level = parent.chain().count() as u32;
             let limit = if level >= MAX_DEPTH { f64::from(MAX_DEPTH) } else { own };
             return Err(Limit::Depth.message(limit));
@@ -270,7 +270,7 @@ pub fn empty(core: &Core) -> bool {
         // The test may have crashed in it.
         heap.distrust();
     }
-    let slot = Slot::take(slot_size(core.limits.get().memory));
+    let slot = Slot::take(slot_size(core.limits.get().get(Limit::Memory)));
     *place = slot.and_then(|slot| Heap::create(slot, Rc::clone(&core.budget)));
     place.is_some()
 }
@@ -301,7 +301,7 @@ fn usage(realm: &Realm, core: &Core, exchange: *mut Exchange) -> Reply {
             ("memory_peak", Field::Integer(core.budget.peak() as i64)),
             ("cpu", Field::Float(spent.cpu_total as f64 / 1e9)),
             ("wall", Field::Float(core.wall_used() as f64 / 1e9)),
-            ("instructions", Field::Integer(0)),
+            ("instructions", Field::Integer(spent.instructions_total as i64)),
             ("output", Field::Integer(spent.output_total as i64)),
             ("boxes", Field::Integer(realm.count_below(core) as i64)),
             ("exit", exit.map_or(Field::Absent, Field::Integer)),
@@ -315,26 +315,14 @@ fn limits(core: &Core, exchange: *mut Exchange) -> Reply {
         return misuse(exchange, 2, &text);
     }
     let limits = core.limits.get();
-    let field = |limit: Limit| {
-        let value = limits.get(limit);
-        // Bytes and levels are whole numbers.
-        if matches!(limit, Limit::Memory | Limit::Output | Limit::Depth | Limit::Files) && value < 9e15 {
-            Field::Integer(value as i64)
-        } else {
-            Field::Float(value)
-        }
+    let field = |definition: &'static Definition| {
+        let value = limits.get(definition.limit);
+        let whole = definition.is_whole() && value < 9e15;
+        (definition.name, if whole { Field::Integer(value as i64) } else { Field::Float(value) })
     };
-    values(exchange, |w| {
-        w.record(&[
-            ("memory", field(Limit::Memory)),
-            ("cpu", field(Limit::Cpu)),
-            ("wall", field(Limit::Wall)),
-            ("output", field(Limit::Output)),
-            ("depth", field(Limit::Depth)),
-            ("files", field(Limit::Files)),
-            ("per", Field::String(limits.per.name().as_bytes())),
-        ])
-    })
+    let [memory, cpu, wall, instructions, output, depth, files] = TABLE.each_ref().map(field);
+    let per = ("per", Field::String(limits.per.name().as_bytes()));
+    values(exchange, |w| w.record(&[memory, cpu, wall, instructions, output, depth, files, per]))
 }
 
 /// Bytes of the one string in a parcel.

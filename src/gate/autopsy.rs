@@ -26,8 +26,6 @@ pub fn keep_message(s: State, level: Level) {
 
 /// Bare: reads the traceback of the thread that was left, and tries the heap.
 pub fn examine(s: State, level: Level, run: &Run) {
-    // No finalizer gets a turn after a stop.
-    s.stop_collector();
     let left = run.left.get();
     if !left.is_null() {
         // The limit may be that of a box above.
@@ -47,7 +45,6 @@ pub fn examine(s: State, level: Level, run: &Run) {
         s.pop(1);
     }
     let main = run.core.main.get() as usize;
-    // The last one starts the collector again.
     if !crate::engine::luajit::revive_hooks(main) || !s.hooks_survive() || !s.collector_survives() {
         s.raise(c"stopped in a finalizer");
     }

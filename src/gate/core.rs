@@ -5,13 +5,13 @@ use std::rc::Rc;
 
 use mlua::ffi::lua_State;
 
+use super::allowance::{shallow, Limits, Spent};
 use super::ledger::Ledger;
-use super::limits::{nanoseconds, Asked, Limit, Per, MAX_DEPTH};
+use super::limits::{Asked, Limit};
 use super::opened::Files;
 use super::request::{Bound, Id, Stream};
 use super::threads::Threads;
 use super::wall::Wall;
-use crate::engine::clock::NEVER;
 use crate::engine::heap::{Budget, Heap};
 
 /// Why a box can't go on.
@@ -56,6 +56,10 @@ pub struct Core {
     /// Calls under way.
     pub running: Cell<usize>,
     pub status: Cell<Status>,
+    /// Whether its instructions have ever been counted.
+    pub counted: Cell<bool>,
+    /// Whether LuaJIT's compiler is on.
+    pub compiles: Cell<bool>,
     /// What the stop said, with its position.
     pub stopped: RefCell<Vec<u8>>,
     pub traceback: RefCell<Option<Vec<u8>>>,
@@ -77,61 +81,10 @@ pub struct Core {
     pub unseeded: Cell<bool>,
 }
 
-/// Limits in force.
-#[derive(Clone, Copy, Debug)]
-pub struct Limits {
-    pub memory: f64,
-    pub cpu: f64,
-    pub wall: f64,
-    pub output: f64,
-    pub depth: f64,
-    pub files: f64,
-    pub per: Per,
-}
-
-/// What of the allowances has been spent, and what in all.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Spent {
-    /// CPU time of the allowance under way, ns.
-    pub cpu: u64,
-    /// Bytes written in the allowance under way.
-    pub output: u64,
-    pub cpu_total: u64,
-    pub output_total: u64,
-    /// Real time of all calls, ns.
-    pub wall_total: u64,
-}
-
-impl Limits {
-    pub fn of(asked: &Asked) -> Limits {
-        let value = |limit: Limit| asked.get(limit).unwrap_or(limit.definition().default);
-        Limits {
-            memory: value(Limit::Memory),
-            cpu: value(Limit::Cpu),
-            wall: value(Limit::Wall),
-            output: value(Limit::Output),
-            depth: value(Limit::Depth),
-            files: value(Limit::Files),
-            per: asked.per.unwrap_or_default(),
-        }
-    }
-
-    pub fn get(&self, limit: Limit) -> f64 {
-        match limit {
-            Limit::Memory => self.memory,
-            Limit::Cpu => self.cpu,
-            Limit::Wall => self.wall,
-            Limit::Output => self.output,
-            Limit::Depth => self.depth,
-            Limit::Files => self.files,
-        }
-    }
-}
-
 impl Core {
     pub fn new(id: Id, parent: Option<Rc<Core>>, asked: &Asked, budget: Rc<Budget>, seed: [u64; 5]) -> Core {
         let mut limits = Limits::of(asked);
-        limits.depth = limits.depth.min(f64::from(most_below(parent.as_deref())));
+        limits.set(Limit::Depth, shallow(limits.get(Limit::Depth), parent.as_deref()));
         let [secret, random @ ..] = seed;
         let ledger = Ledger::new(&budget);
         Core {
@@ -145,6 +98,8 @@ impl Core {
             collected: Cell::new(0),
             running: Cell::new(0),
             status: Cell::new(Status::Ready),
+            counted: Cell::new(false),
+            compiles: Cell::new(true),
             stopped: RefCell::default(),
             traceback: RefCell::default(),
             limits: Cell::new(limits),
@@ -176,12 +131,6 @@ impl Core {
         self.chain().filter(|core| core.status.get() != Status::Ready).last()
     }
 
-    /// How many levels of boxes there may be below this one, by its own limit and those of all above it.
-    pub fn depth_left(&self) -> u32 {
-        let left = |(above, core): (u32, &Core)| (core.limits.get().depth as u32).saturating_sub(above);
-        (0..).zip(self.chain()).map(left).min().unwrap_or(0)
-    }
-
     /// Assigns a stream.
     pub fn bind(&self, stream: Stream, bound: Bound) {
         if let Some(place) = self.streams.get(stream.index()) {
@@ -192,49 +141,6 @@ impl Core {
     /// What a stream is bound to, and the number of that assignment, from 1.
     pub fn binding(&self, stream: Stream) -> (Bound, u64) {
         self.streams.get(stream.index()).map_or((Bound::Nothing, 1), Cell::get)
-    }
-
-    /// CPU time that is left of the allowance, ns.
-    pub fn cpu_left(&self) -> u64 {
-        let limit = self.limits.get().cpu;
-        if limit.is_infinite() {
-            return NEVER;
-        }
-        nanoseconds(limit).saturating_sub(self.spent.get().cpu)
-    }
-
-    /// Charges CPU time to this box and all above it.
-    pub fn charge_cpu(&self, ns: u64) {
-        for core in self.chain() {
-            let mut spent = core.spent.get();
-            spent.cpu = spent.cpu.saturating_add(ns);
-            spent.cpu_total = spent.cpu_total.saturating_add(ns);
-            core.spent.set(spent);
-        }
-    }
-
-    /// Takes `n` bytes of output from this box and all above it: how many may be written, and whose limit is in the way.
-    pub fn charge_output(&self, n: usize) -> (usize, Option<&Core>) {
-        let mut allowed = n as u64;
-        let mut victim = None;
-        for core in self.chain() {
-            let limit = core.limits.get().output;
-            if limit.is_finite() {
-                let left = (limit as u64).saturating_sub(core.spent.get().output);
-                // The outermost of several is named.
-                if left < allowed || (victim.is_some() && left <= allowed) {
-                    allowed = left;
-                    victim = Some(core);
-                }
-            }
-        }
-        for core in self.chain() {
-            let mut spent = core.spent.get();
-            spent.output = spent.output.saturating_add(allowed);
-            spent.output_total = spent.output_total.saturating_add(allowed);
-            core.spent.set(spent);
-        }
-        (allowed as usize, victim)
     }
 
     /// Stops the box softly: what it says, position in front.
@@ -290,92 +196,4 @@ impl Core {
             Status::Killed(_) => format!("sandbox is killed ({said})"),
         }
     }
-
-    /// Applies limits that were asked for, each with a fresh allowance. The error names the option.
-    pub fn set_limits(&self, asked: &Asked) -> Result<(), String> {
-        let mut limits = self.limits.get();
-        let mut spent = self.spent.get();
-        if let Some(depth) = asked.get(Limit::Depth) {
-            limits.depth = depth.min(f64::from(most_below(self.parent.as_deref())));
-        }
-        if let Some(memory) = asked.get(Limit::Memory) {
-            let size = super::limits::slot_size(memory);
-            if let Some(heap) = self.heap.borrow_mut().as_mut() {
-                // A box that was made with a small limit can't be moved to where there is more address space.
-                if !heap.grow(size) && memory > heap.capacity() as f64 && memory.is_finite() {
-                    return Err(format!("option 'memory': at most {} bytes for this box", heap.capacity()));
-                }
-            }
-            limits.memory = memory;
-            self.budget.set_limit(super::limits::whole(memory));
-        }
-        let mut renewed = Vec::new();
-        if let Some(cpu) = asked.get(Limit::Cpu) {
-            limits.cpu = cpu;
-            spent.cpu = 0;
-            renewed.push(Limit::Cpu);
-        }
-        if let Some(wall) = asked.get(Limit::Wall) {
-            limits.wall = wall;
-            renewed.push(Limit::Wall);
-            if self.running.get() > 0 {
-                self.wall.grant(wall);
-            }
-        }
-        if let Some(output) = asked.get(Limit::Output) {
-            limits.output = output;
-            spent.output = 0;
-            renewed.push(Limit::Output);
-        }
-        if let Some(files) = asked.get(Limit::Files) {
-            limits.files = files;
-        }
-        if let Some(per) = asked.per {
-            limits.per = per;
-        }
-        self.limits.set(limits);
-        self.spent.set(spent);
-        if let Status::Exhausted(Kind::Limit(limit)) = self.status.get() {
-            if renewed.contains(&limit) {
-                self.status.set(Status::Ready);
-            }
-        }
-        Ok(())
-    }
-
-    /// Begins a call from the owner: fresh allowances where they last for a call. `alone`: no other is under way, but for those that
-    /// wait.
-    pub fn begin_call(&self, alone: bool) {
-        if !alone {
-            return;
-        }
-        let limits = self.limits.get();
-        if limits.per == Per::Call {
-            let mut spent = self.spent.get();
-            spent.cpu = 0;
-            spent.output = 0;
-            self.spent.set(spent);
-            if matches!(self.status.get(), Status::Exhausted(_)) {
-                self.status.set(Status::Ready);
-            }
-        }
-        self.wall.begin(limits.wall);
-    }
-
-    /// Ends the outermost call.
-    pub fn end_call(&self) {
-        let mut spent = self.spent.get();
-        spent.wall_total = spent.wall_total.saturating_add(self.wall.end());
-        self.spent.set(spent);
-    }
-
-    /// Real time of all calls so far, ns.
-    pub fn wall_used(&self) -> u64 {
-        self.spent.get().wall_total.saturating_add(self.wall.used())
-    }
-}
-
-/// How many levels there may be below a box of this parent, whatever is asked for.
-fn most_below(parent: Option<&Core>) -> u32 {
-    parent.map_or(MAX_DEPTH, Core::depth_left).saturating_sub(1)
 }

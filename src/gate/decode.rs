@@ -31,7 +31,7 @@ pub fn decode(s: State, level: Level, exchange: *mut Exchange, side: Side, link:
     } else {
         0
     };
-    let mut decoder = Decoder { state: s, level, exchange, link, reader, list, tables: 0, later: 0 };
+    let mut decoder = Decoder { state: s, level, exchange, side, link, reader, list, tables: 0, later: 0 };
     for _ in 0..count {
         decoder.value();
     }
@@ -55,6 +55,7 @@ struct Decoder {
     state: State,
     level: Level,
     exchange: *mut Exchange,
+    side: Side,
     link: Link,
     reader: Reader<'static>,
     /// Where on the stack the tables lie by number, and after those the ones whose pairs come later; 0 if nowhere.
@@ -110,6 +111,10 @@ impl Decoder {
         }
     }
 
+    fn note_received(&self, again: bool) {
+        self.level.with_exchange(self.exchange, |e| e.transit(self.side).receive(again));
+    }
+
     /// Reads up to the end of one value, with `depth` tables around what comes next.
     fn walk(&mut self, mut depth: usize) {
         let (s, level, exchange) = (self.state, self.level, self.exchange);
@@ -127,9 +132,15 @@ impl Decoder {
                     }
                     s.raw_geti(self.list, i64::from(n) + 1);
                 }
-                Item::Export(n) => self.link.receive_export(s, level, n),
+                Item::Export(n) => {
+                    let again = self.link.receive_export(s, level, n);
+                    self.note_received(again);
+                }
                 Item::Home(n) => self.link.receive_home(s, n),
-                Item::Stream(word) => self.link.receive_stream(s, level, word),
+                Item::Stream(word) => {
+                    let again = self.link.receive_stream(s, level, word);
+                    self.note_received(again);
+                }
                 Item::Standard(n) => self.link.receive_standard(s, n),
                 Item::Later => {
                     if self.list == 0 {

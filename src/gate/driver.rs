@@ -15,6 +15,7 @@ pub(super) use entry::{abandon, from_host, go_on};
 
 use super::answer::{self, Answer, Place};
 use super::core::{Core, Kind, Status};
+use super::counting;
 use super::exchange::{Desk, Exchange};
 use super::image;
 use super::level::Level;
@@ -146,9 +147,16 @@ impl Driver<'_> {
             return self.fall();
         }
         run::take_seat(&core, activation.task.seat(), self.meter.beat());
+        counting::begin(&core, activation.task.seat(), self.meter.beat(), activation.run.entry);
         clock::signal::pass_on(activation.task.seat(), self.meter.beat());
         let said = self.meter.resume(|| activation.task.resume(message));
+        let stuck = counting::settle(&core, activation.task.seat(), self.meter.beat());
         match said {
+            // The handles of boxes below are closed by finalizers of ours: those are let through.
+            Ok(Event::Ask) if stuck && !matches!(activation.run.request.get(), Request::Close { .. }) => {
+                activation.task.seat().count.end();
+                self.killed(&core, Cause::Deadline)
+            }
             Ok(Event::Ask) => self.ask(&core),
             Ok(Event::Served) => self.served(),
             Ok(Event::Left) => self.left(&core),
@@ -331,7 +339,7 @@ impl Driver<'_> {
                 core.kill(Kind::Fault, "the interpreter crashed");
                 None
             }
-            Cause::Deadline => Some(limit_of(why)),
+            Cause::Deadline => Some(self.limit_of(why)),
         };
         if let Some(limit) = kind {
             let victim = self.meter.victim(core, limit);
@@ -342,8 +350,19 @@ impl Driver<'_> {
         self.fall()
     }
 
+    /// Which limit has stopped the current activation.
+    fn limit_of(&self, why: Option<u8>) -> Limit {
+        match why {
+            _ if self.activations.get(self.current).is_some_and(|a| a.task.seat().count.has_ended()) => {
+                Limit::Instructions
+            }
+            Some(clock::WHY_WALL) => Limit::Wall,
+            _ => Limit::Cpu,
+        }
+    }
+
     fn blame(&self, core: &Core, why: Option<u8>, position: &str) {
-        let limit = limit_of(why);
+        let limit = self.limit_of(why);
         self.meter.victim(core, limit).exhaust(limit, position);
     }
 
@@ -391,10 +410,11 @@ impl Driver<'_> {
         let core = &run.core;
         let left = task.seat().current.load(std::sync::atomic::Ordering::Relaxed);
         let whole = matches!(core.status.get(), Status::Ready | Status::Exhausted(_));
-        task.abandon();
         if whole && !run.entry.is_opening() && core.heap.borrow().is_some() {
             self.examine(core, if stopped { left } else { std::ptr::null_mut() });
         }
+        // Not before: LuaJIT finds lines of the thread that was left by its C stack.
+        task.abandon();
         core.threads.give_back(run.thread, false);
     }
 
@@ -427,13 +447,6 @@ impl Driver<'_> {
             };
             core.kill(kind, if said.is_empty() { "left in the middle of a call" } else { &said });
         }
-    }
-}
-
-fn limit_of(why: Option<u8>) -> Limit {
-    match why {
-        Some(clock::WHY_WALL) => Limit::Wall,
-        _ => Limit::Cpu,
     }
 }
 

@@ -4,11 +4,13 @@ use std::ffi::CStr;
 use std::os::raw::c_int;
 
 use super::exchange::{Buffer, Exchange};
+use super::ledger::Way;
 use super::level::Level;
 use super::link::Link;
 use super::parcel::{append_string, append_word, tag, HEADER};
 use super::path::{self, AS_KEY, AS_VALUE};
-use super::streams::Refusal;
+use super::proxy;
+use super::streams::{self, Refusal};
 use crate::lua::{Kind, State};
 
 /// Slots of Lua's stack that one walk may take, two for each table around: Lua 5.1 and LuaJIT give a C function 8,000 in all. A fuzzer
@@ -56,13 +58,13 @@ impl Encoder {
     }
 
     fn put(self, s: &[u8]) {
-        if !self.with(|e, side| e.buffer(side).append(s).is_ok()) {
+        if !self.with_room(|e, side| e.buffer(side).append(s).is_ok()) {
             self.no_memory();
         }
     }
 
     fn put_word(self, tag: u8, word: u64) {
-        if !self.with(|e, side| append_word(e.buffer(side), tag, word).is_ok()) {
+        if !self.with_room(|e, side| append_word(e.buffer(side), tag, word).is_ok()) {
             self.no_memory();
         }
     }
@@ -81,7 +83,10 @@ impl Encoder {
             e.memo.clear();
             e.phases.clear();
             e.shared = false;
+            e.relieved = false;
             e.buffer(side).clear();
+            // Of an attempt that failed.
+            e.transit(side).end();
         });
         self.put(&[0; HEADER]);
         s.check_stack(9, c"too many values");
@@ -115,7 +120,10 @@ impl Encoder {
             Kind::Number => self.put_word(tag::FLOAT, s.number(index).to_bits()),
             Kind::String => {
                 let bytes = s.bytes(index).unwrap_or_default();
-                if !self.with(|e, side| append_string(e.buffer(side), bytes).is_ok()) {
+                if !self.with_room(|e, side| {
+                    let len = e.buffer(side).len();
+                    append_string(e.buffer(side), bytes).map_err(|_| e.buffer(side).truncate(len)).is_ok()
+                }) {
                     self.no_memory();
                 }
             }
@@ -229,11 +237,17 @@ impl Encoder {
             }
             Kind::Function => {
                 let (tag, n) = self.link.send_function(s, -1);
+                if tag == tag::EXPORT {
+                    self.note_sent(n, proxy::FUNCTION);
+                }
                 self.put_word(tag, n);
                 true
             }
             Kind::Userdata => match self.link.send_stream(s, self.level, -1) {
                 Ok((tag, word)) => {
+                    if tag == tag::STREAM {
+                        self.note_sent(streams::number_of(word), streams::FILE);
+                    }
                     self.put_word(tag, word);
                     true
                 }
@@ -246,10 +260,41 @@ impl Encoder {
         }
     }
 
+    /// Notes that what has been exported under `number` is on its way; the box pays what a host keeps for it.
+    fn note_sent(self, number: u64, weight: usize) {
+        let noted = self.with_room(|e, side| {
+            self.link.wall(self.level).is_some_and(|core| {
+                let (way, above) = if self.link == Link::Owner {
+                    (Way::Down, core.parent.is_none())
+                } else {
+                    (Way::Up, false)
+                };
+                e.transit(side).send(&core, way, number, if above { weight } else { 0 }).is_ok()
+            })
+        });
+        if !noted {
+            self.link.release(self.state, self.level, number, 1);
+            self.no_memory();
+        }
+    }
+
+    /// Tries `f`, once more after a collection where a box has no room for it: what is charged outside its heap makes no Lua collect.
+    fn with_room(self, f: impl Fn(&mut Exchange, Side) -> bool) -> bool {
+        if self.with(&f) {
+            return true;
+        }
+        let first = self.with(|e, _| !std::mem::replace(&mut e.relieved, true));
+        if !first || !matches!(self.level, Level::Box(_)) || !self.state.collector_runs() {
+            return false;
+        }
+        self.state.collect();
+        self.with(&f)
+    }
+
     /// Numbers the table on top, by which it is known if it is met again.
     fn note(self) {
         let address = self.state.pointer(-1);
-        let noted = self.with(|e, _| e.memo.insert(address).is_ok());
+        let noted = self.with_room(|e, _| e.memo.insert(address).is_ok());
         if !noted {
             self.no_memory();
         }
@@ -283,7 +328,7 @@ impl Encoder {
 
     fn open(self, phase: u8, base: c_int, number: c_int) {
         let s = self.state;
-        let noted = self.with(|e, _| e.phases.append(&[phase]).is_ok());
+        let noted = self.with_room(|e, _| e.phases.append(&[phase]).is_ok());
         if !noted {
             self.no_memory();
         }

@@ -9,7 +9,9 @@
 
 use std::rc::Rc;
 
+use super::encode::Side;
 use super::memo::Memo;
+use super::transit::Transit;
 use crate::engine::heap::Budget;
 
 /// Capacity that an idle buffer may keep.
@@ -170,6 +172,10 @@ pub struct Exchange {
     pub phases: Buffer,
     /// Whether a table has been met more than once.
     pub shared: bool,
+    /// Whether the sender has collected to make room.
+    pub relieved: bool,
+    /// Functions and streams that are on their way, out and back.
+    transits: [Transit; 2],
 }
 
 impl Exchange {
@@ -178,7 +184,18 @@ impl Exchange {
         self.out.pay_by(payer.clone())?;
         self.back.pay_by(payer.clone())?;
         self.phases.pay_by(payer.clone())?;
+        for transit in &mut self.transits {
+            transit.numbers.pay_by(payer.clone())?;
+        }
         self.memo.pay_by(payer)
+    }
+
+    pub fn transit(&mut self, side: Side) -> &mut Transit {
+        let [out, back] = &mut self.transits;
+        match side {
+            Side::Out => out,
+            Side::Back => back,
+        }
     }
 
     fn reset(&mut self) {
@@ -186,6 +203,10 @@ impl Exchange {
         self.back.reset();
         self.phases.reset();
         self.memo.reset();
+        for transit in &mut self.transits {
+            transit.end();
+            transit.numbers.reset();
+        }
     }
 }
 

@@ -1,9 +1,9 @@
 //! What a wall owes: functions and streams that one side has let go of and the other doesn't know of yet, and the host's files that a
 //! box has been given. It lies outside both heaps; the box pays for it.
 //!
-//! Room for a release is made when the proxy is, so that none is ever lost for want of memory.
+//! Room for a release is made when something is sent, so that none is ever lost for want of memory.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::rc::Rc;
 
@@ -20,7 +20,7 @@ const KEEP: usize = 64;
 #[derive(Default)]
 struct Releases {
     list: Vec<Release>,
-    /// Proxies that are there, and releases in the list.
+    /// What is under way, proxies that are there, and releases in the list.
     expected: usize,
     bill: Bill,
 }
@@ -65,6 +65,8 @@ impl Releases {
 pub struct Ledger {
     up: RefCell<Releases>,
     down: RefCell<Releases>,
+    /// How many proxies each side may have before it collects for the sake of the other: twice what the last collection left.
+    crowds: [Cell<usize>; 2],
     /// Address of the userdata of each of the host's files that the box was given, by its number. The box's handle keeps them alive.
     files: RefCell<HashMap<u64, usize>>,
 }
@@ -80,7 +82,12 @@ pub enum Way {
 
 impl Ledger {
     pub fn new(payer: &Rc<Budget>) -> Ledger {
-        Ledger { up: Releases::new(payer), down: Releases::new(payer), files: RefCell::default() }
+        Ledger {
+            up: Releases::new(payer),
+            down: Releases::new(payer),
+            crowds: Default::default(),
+            files: RefCell::default(),
+        }
     }
 
     fn releases(&self, way: Way) -> &RefCell<Releases> {
@@ -90,7 +97,14 @@ impl Ledger {
         }
     }
 
-    /// A proxy has been made: room for its release.
+    /// A sending that needs no release of its own after all.
+    pub fn unexpect(&self, way: Way) {
+        if let Ok(mut releases) = self.releases(way).try_borrow_mut() {
+            releases.expected = releases.expected.saturating_sub(1);
+        }
+    }
+
+    /// Something is sent: room for its release.
     pub fn expect(&self, way: Way) -> Result<(), NoMemory> {
         self.releases(way).try_borrow_mut().map_err(|_| NoMemory)?.expect()
     }
@@ -105,6 +119,21 @@ impl Ledger {
     /// The next one that the side that has it is to be told of.
     pub fn next_release(&self, way: Way) -> Option<Release> {
         self.releases(way).try_borrow_mut().ok()?.next()
+    }
+
+    /// Proxies that are there on one side, garbage included.
+    pub fn proxies(&self, way: Way) -> usize {
+        self.releases(way)
+            .try_borrow()
+            .map_or(0, |releases| releases.expected.saturating_sub(releases.list.len()))
+    }
+
+    pub fn crowd(&self, way: Way) -> &Cell<usize> {
+        let [up, down] = &self.crowds;
+        match way {
+            Way::Up => up,
+            Way::Down => down,
+        }
     }
 
     pub fn note_file(&self, number: u64, address: usize) -> Result<(), NoMemory> {

@@ -7,8 +7,6 @@
 
 use std::os::raw::c_int;
 use std::ptr;
-use std::sync::atomic::compiler_fence;
-use std::sync::atomic::Ordering::{Relaxed, SeqCst};
 
 use super::core::Core;
 use super::encode::Side;
@@ -19,9 +17,8 @@ use super::request::{Reply, Request};
 use super::run::Run;
 use super::serve;
 use super::trace;
-use crate::engine::clock::signal::soften;
-use crate::engine::seat::{seat_of, Seat, STAGE_NONE};
-use crate::engine::switch::{ask, leave, ours};
+use crate::engine::seat::{seat_of, Seat};
+use crate::engine::switch::{ask, leave, ours, run_on};
 use crate::engine::{luajit, Event, Message};
 use crate::lua::State;
 
@@ -199,12 +196,8 @@ impl Level {
     /// Notes which Lua thread of a box runs now; a soft stop that was asked for meanwhile goes to that one.
     pub fn note_thread(self, thread: State) {
         if let Level::Box(seat) = self {
-            seat.current.store(thread.as_ptr(), Relaxed);
-            compiler_fence(SeqCst);
-            if seat.stage.load(Relaxed) != STAGE_NONE {
-                // SAFETY: on the box's own stack, between two of its instructions.
-                unsafe { soften(seat) };
-            }
+            // SAFETY: on the box's own stack, between two of its instructions.
+            unsafe { run_on(seat, thread.as_ptr()) };
         }
     }
 

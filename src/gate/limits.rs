@@ -1,8 +1,8 @@
-//! The table of limits: name, unit, default, range and message of each, all from one definition; and what has been spent.
+//! The table of limits: name, unit, default, range and message of each, all from one definition; and reading what is asked for.
 
 use std::fmt;
 
-/// A limit that an allowance can run out of.
+/// A limit that an allowance can run out of; in the order of [`TABLE`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Limit {
     /// Bytes of heap, buffers and boxes below. Going past it is Lua's `not enough memory`, never a stop.
@@ -11,12 +11,25 @@ pub enum Limit {
     Cpu,
     /// Seconds of real time of each call.
     Wall,
+    /// Instructions of the Lua VM; counted only while such a limit is in force.
+    Instructions,
     /// Bytes through stdout and stderr.
     Output,
     /// Levels of boxes below.
     Depth,
     /// Files open at once. Going past it is an error of `io.open`, never a stop.
     Files,
+}
+
+/// Which values make sense.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Range {
+    /// Seconds: more than 0.
+    Seconds,
+    /// Bytes: 0 or more; a fraction of one is dropped.
+    Bytes,
+    /// Whole numbers from this one on.
+    Whole(f64),
 }
 
 /// One row of the table.
@@ -28,29 +41,104 @@ pub struct Definition {
     pub unit: &'static str,
     /// Value where none is given; infinite for none.
     pub default: f64,
-    /// Whether 0 makes sense.
-    pub zero: bool,
+    pub range: Range,
+    /// What going past it raises; `{}` stands for the value and its unit.
+    pub message: &'static str,
 }
 
 /// Most levels of boxes in all.
 pub const MAX_DEPTH: u32 = 10;
 
-pub const TABLE: [Definition; 6] = [
-    Definition { limit: Limit::Memory, name: "memory", unit: "bytes", default: 67_108_864.0, zero: true },
-    Definition { limit: Limit::Cpu, name: "cpu", unit: "s", default: 10.0, zero: false },
-    Definition { limit: Limit::Wall, name: "wall", unit: "s", default: f64::INFINITY, zero: false },
-    Definition { limit: Limit::Output, name: "output", unit: "bytes", default: f64::INFINITY, zero: true },
-    Definition { limit: Limit::Depth, name: "depth", unit: "levels", default: f64::INFINITY, zero: true },
-    Definition { limit: Limit::Files, name: "files", unit: "files", default: 16.0, zero: true },
+const NONE: f64 = f64::INFINITY;
+
+pub const TABLE: [Definition; 7] = [
+    Definition {
+        limit: Limit::Memory,
+        name: "memory",
+        unit: "bytes",
+        default: 67_108_864.0,
+        range: Range::Bytes,
+        message: crate::lua::compat::NO_MEMORY,
+    },
+    Definition {
+        limit: Limit::Cpu,
+        name: "cpu",
+        unit: "s",
+        default: 10.0,
+        range: Range::Seconds,
+        message: "cpu limit of {} exceeded",
+    },
+    Definition {
+        limit: Limit::Wall,
+        name: "wall",
+        unit: "s",
+        default: NONE,
+        range: Range::Seconds,
+        message: "wall limit of {} exceeded",
+    },
+    Definition {
+        limit: Limit::Instructions,
+        name: "instructions",
+        unit: "instructions",
+        default: NONE,
+        range: Range::Whole(1.0),
+        message: "instructions limit of {} exceeded",
+    },
+    Definition {
+        limit: Limit::Output,
+        name: "output",
+        unit: "bytes",
+        default: NONE,
+        range: Range::Bytes,
+        message: "output limit of {} exceeded",
+    },
+    Definition {
+        limit: Limit::Depth,
+        name: "depth",
+        unit: "levels",
+        default: NONE,
+        range: Range::Whole(0.0),
+        message: "depth limit of {} exceeded",
+    },
+    Definition {
+        limit: Limit::Files,
+        name: "files",
+        unit: "files",
+        default: 16.0,
+        range: Range::Whole(0.0),
+        message: "files limit of {} exceeded",
+    },
 ];
+
+impl Definition {
+    /// What is wrong with a value, if anything.
+    fn refuse(&self, value: f64) -> Option<String> {
+        let least = match self.range {
+            _ if value.is_nan() => return Some("a number is expected, not nan".to_owned()),
+            Range::Seconds if value <= 0.0 => "more than 0",
+            Range::Bytes if value < 0.0 => "0 or more",
+            Range::Whole(least) if value < least && least == 0.0 => "0 or more",
+            Range::Whole(least) if value < least => "1 or more",
+            Range::Whole(_) if value.is_finite() && value.fract() != 0.0 => "a whole number",
+            _ => return None,
+        };
+        Some(format!("{least} expected, got {}", Plain(value)))
+    }
+
+    /// Whether values are shown as whole numbers.
+    pub fn is_whole(&self) -> bool {
+        self.range != Range::Seconds
+    }
+}
 
 impl Limit {
     pub fn definition(self) -> &'static Definition {
-        let [memory, cpu, wall, output, depth, files] = &TABLE;
+        let [memory, cpu, wall, instructions, output, depth, files] = &TABLE;
         match self {
             Limit::Memory => memory,
             Limit::Cpu => cpu,
             Limit::Wall => wall,
+            Limit::Instructions => instructions,
             Limit::Output => output,
             Limit::Depth => depth,
             Limit::Files => files,
@@ -64,7 +152,7 @@ impl Limit {
     /// `cpu limit of 0.1 s exceeded`.
     pub fn message(self, value: f64) -> String {
         let definition = self.definition();
-        format!("{} limit of {} {} exceeded", definition.name, Plain(value), definition.unit)
+        definition.message.replace("{}", &format!("{} {}", Plain(value), definition.unit))
     }
 }
 
@@ -120,18 +208,8 @@ impl Asked {
         else {
             return Err(unknown(name));
         };
-        if value.is_nan() {
-            return Err(format!("option '{shown}': a number is expected, not nan"));
-        }
-        if value < 0.0 || (value == 0.0 && !definition.zero) {
-            let least = if definition.zero { "0 or more" } else { "more than 0" };
-            return Err(format!("option '{shown}': {least} expected, got {}", Plain(value)));
-        }
-        if matches!(definition.limit, Limit::Depth | Limit::Files)
-            && value.is_finite()
-            && value.fract() != 0.0
-        {
-            return Err(format!("option '{shown}': a whole number expected, got {}", Plain(value)));
+        if let Some(wrong) = definition.refuse(value) {
+            return Err(format!("option '{shown}': {wrong}"));
         }
         *place = Some(value);
         Ok(())
@@ -189,5 +267,43 @@ pub fn slot_size(memory: f64) -> usize {
         whole(memory * 2.0 + 1_048_576.0)
     } else {
         whole((memory * 2.0).min(MOST))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_table_is_in_the_order_of_the_kinds_and_its_messages_name_them() {
+        for (index, definition) in TABLE.iter().enumerate() {
+            assert_eq!(definition.limit as usize, index);
+            assert_eq!(definition.limit.definition().name, definition.name);
+            assert!(definition.refuse(definition.default).is_none() && definition.refuse(NONE).is_none());
+            if definition.limit != Limit::Memory {
+                let said = format!("{} limit of 7 {} exceeded", definition.name, definition.unit);
+                assert_eq!(definition.limit.message(7.0), said);
+            }
+        }
+    }
+
+    #[test]
+    fn values_out_of_range_are_refused_by_name() {
+        let mut asked = Asked::default();
+        for definition in &TABLE {
+            for value in [f64::NAN, -1.0, -1e-9, f64::NEG_INFINITY] {
+                let said = asked.set_number(definition.name.as_bytes(), value).unwrap_err();
+                assert!(said.starts_with(&format!("option '{}': ", definition.name)), "{said}");
+            }
+            let zero = asked.set_number(definition.name.as_bytes(), 0.0);
+            let senseless = matches!(definition.limit, Limit::Cpu | Limit::Wall | Limit::Instructions);
+            assert_eq!(zero.is_err(), senseless, "{}", definition.name);
+        }
+        assert!(asked
+            .set_number(b"instructions", 1.5)
+            .unwrap_err()
+            .contains("a whole number expected, got 1.5"));
+        assert!(asked.set_number(b"depth", 1.5).is_err() && asked.set_number(b"cpu", 1.5).is_ok());
+        assert_eq!(asked.set_number(b"memroy", 1.0).unwrap_err(), "unknown option 'memroy'");
     }
 }

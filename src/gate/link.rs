@@ -9,7 +9,6 @@ use std::os::raw::{c_int, c_void};
 
 use super::level::Level;
 use super::proxy;
-use super::realm;
 use super::request::Id;
 use crate::lua::{Kind, State};
 
@@ -19,7 +18,7 @@ pub mod field {
     pub const BY_NUMBER: i64 = 1;
     /// function or stream -> number.
     pub const BY_VALUE: i64 = 2;
-    /// number -> how often it was sent.
+    /// number -> how often it was sent, if more than once.
     pub const SENT: i64 = 3;
     /// number -> proxy (weak), what this side has been given.
     pub const PROXIES: i64 = 4;
@@ -74,6 +73,18 @@ pub fn push_new_table(s: State) {
         s.set_metatable(-2);
         s.raw_seti(-2, index);
     }
+}
+
+/// Empties the table of the handle at `index`, but for the streams and the environment. Allocates nothing.
+pub fn forget(s: State, index: c_int) {
+    s.push_user_table(index);
+    if s.kind(-1) == Kind::Table {
+        for part in [field::BY_NUMBER, field::BY_VALUE, field::SENT, field::PROXIES, field::HANDLES] {
+            s.push_nil();
+            s.raw_seti(-2, part);
+        }
+    }
+    s.pop(1);
 }
 
 /// Prepares a state for links: the table of boxes below, the metatable of proxies, and in a box the owner's link.
@@ -154,52 +165,48 @@ impl Link {
         if !self.push_table(s) {
             s.raise(c"sandbox is closed");
         }
-        s.raw_geti(-1, part);
+        push_field(s, s.top(), part);
         s.remove(-2);
-        // A host's `debug` library reaches the table that holds it.
-        if s.kind(-1) != Kind::Table {
-            s.raise(c"sandbox is closed");
-        }
     }
 
-    /// Gives the value at `index` a number, if it has none, and counts this sending.
+    /// Gives the value at `index` a number, if it has none, and counts this sending. Where memory runs out, nothing has changed.
     pub fn export(self, s: State, index: c_int) -> u64 {
         let index = s.absolute(index);
-        self.push_part(s, field::BY_VALUE);
+        if !self.push_table(s) {
+            s.raise(c"sandbox is closed");
+        }
+        let table = s.top();
+        push_field(s, table, field::BY_VALUE);
         s.copy(index);
         s.raw_get(-2);
         let known = s.number(-1) as u64;
         s.pop(1);
-        let number = if known != 0 { known } else { self.add(s, index) };
-        s.pop(1);
-        self.push_part(s, field::SENT);
-        s.raw_geti(-1, number as i64);
-        let sent = s.number(-1) + 1.0;
-        s.pop(1);
-        s.push_number(sent);
-        s.raw_seti(-2, number as i64);
-        s.pop(1);
-        number
-    }
-
-    /// Gives the value at `index` a number. The table of values is on top of the stack.
-    fn add(self, s: State, index: c_int) -> u64 {
-        if !self.push_table(s) {
-            s.raise(c"sandbox is closed");
-        }
-        s.raw_geti(-1, field::LAST);
-        let number = s.number(-1) as u64 + 1;
-        s.pop(1);
-        s.push_number(number as f64);
-        s.raw_seti(-2, field::LAST);
-        s.pop(1);
-        self.push_part(s, field::BY_NUMBER);
-        s.copy(index);
-        s.raw_seti(-2, number as i64);
-        s.pop(1);
-        s.copy(index);
-        s.push_number(number as f64);
-        s.raw_set(-3);
+        let number = if known != 0 {
+            // One sending is not written down.
+            push_field(s, table, field::SENT);
+            s.raw_geti(-1, known as i64);
+            let sent = s.number(-1).max(1.0) + 1.0;
+            s.pop(1);
+            s.push_number(sent);
+            s.raw_seti(-2, known as i64);
+            known
+        } else {
+            s.raw_geti(table, field::LAST);
+            let number = s.number(-1) as u64 + 1;
+            s.pop(1);
+            push_field(s, table, field::BY_NUMBER);
+            s.copy(index);
+            s.raw_seti(-2, number as i64);
+            s.pop(1);
+            s.copy(index);
+            s.push_number(number as f64);
+            s.raw_set(-3);
+            // Last: if memory ran out before, the number is still free.
+            s.push_number(number as f64);
+            s.raw_seti(table, field::LAST);
+            number
+        };
+        s.set_top(table - 1);
         number
     }
 
@@ -215,45 +222,49 @@ impl Link {
         true
     }
 
-    /// Forgets `count` sendings of what the other side no longer has.
+    /// Forgets `count` sendings of what the other side no longer has. Allocates nothing.
     pub fn release(self, s: State, level: Level, number: u64, count: u64) {
         if !self.push_table(s) {
             return;
         }
-        s.pop(1);
-        self.push_part(s, field::SENT);
+        let table = s.top();
+        push_field(s, table, field::SENT);
         s.raw_geti(-1, number as i64);
-        let left = s.number(-1) - count as f64;
+        let left = s.number(-1).max(1.0) - count as f64;
         s.pop(1);
-        if left > 0.0 {
+        if left > 1.0 {
             s.push_number(left);
-            s.raw_seti(-2, number as i64);
-            s.pop(1);
-            return;
+        } else {
+            s.push_nil();
         }
-        s.push_nil();
         s.raw_seti(-2, number as i64);
-        s.pop(1);
-        if let Link::Below(id) = self {
-            level.guarded(|| {
-                realm::with(level, |realm| {
-                    if let Some(core) = realm.find(id) {
+        if left < 1.0 {
+            if self != Link::Owner {
+                level.guarded(|| {
+                    if let Some(core) = self.wall(level) {
                         core.ledger.forget_file(number);
                     }
                 });
-            });
+            }
+            push_field(s, table, field::BY_VALUE);
+            push_field(s, table, field::BY_NUMBER);
+            s.raw_geti(-1, number as i64);
+            if !s.is_nil(-1) {
+                s.push_nil();
+                s.raw_set(-4);
+                s.push_nil();
+                s.raw_seti(-2, number as i64);
+            }
         }
-        self.push_part(s, field::BY_VALUE);
-        self.push_part(s, field::BY_NUMBER);
-        s.raw_geti(-1, number as i64);
-        if !s.is_nil(-1) {
-            s.push_nil();
-            s.raw_set(-4);
-            s.push_nil();
-            s.raw_seti(-2, number as i64);
-        } else {
-            s.pop(1);
-        }
-        s.pop(2);
+        s.set_top(table - 1);
+    }
+}
+
+/// Pushes a part of the link's table at `table`.
+fn push_field(s: State, table: c_int, part: i64) {
+    s.raw_geti(table, part);
+    // A host's `debug` library reaches the table that holds it.
+    if s.kind(-1) != Kind::Table {
+        s.raise(c"sandbox is closed");
     }
 }

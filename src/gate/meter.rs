@@ -11,6 +11,7 @@ use crate::engine::clock::{self, Beat, NEVER};
 use crate::engine::seat::Seat;
 use crate::engine::switch::standing;
 use crate::engine::{locale, process};
+use crate::lua::compat;
 
 /// Time that the look at a stopped box may take, ns.
 const BRIEF_NS: u64 = 100_000_000;
@@ -65,7 +66,10 @@ impl Meter {
             wall = wall.min(level.wall.deadline());
         }
         self.armed = 0;
-        if cpu == NEVER && wall == NEVER {
+        // A finalizer that uses up the instructions meets no hook.
+        let counted = !compat::JIT && core.is_counted();
+        self.beat.expect_looks(counted);
+        if cpu == NEVER && wall == NEVER && !counted {
             return;
         }
         let now = self.since.began;
@@ -129,6 +133,7 @@ impl Meter {
         let now = clock::mono_ns();
         let left = |core: &Core| match limit {
             Limit::Wall => core.wall.deadline().saturating_sub(now),
+            Limit::Instructions => core.instructions_left().unwrap_or(NEVER),
             _ => core.cpu_left(),
         };
         let mut best = core;

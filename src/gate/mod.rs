@@ -7,12 +7,14 @@
 //! | [`exchange`], [`memo`] | the buffers of one crossing, and the desk that lends them |
 //! | [`link`], [`proxy`] | functions that cross: exports, proxies, releases |
 //! | [`streams`] | file handles that cross |
-//! | [`ledger`] | what of that lies outside both heaps |
+//! | [`ledger`], [`transit`] | what of that lies outside both heaps; what is on its way |
 //! | [`level`] | which side of which wall a Lua state is on |
 //! | [`grants`], [`opened`] | what a box sees of the file system, and the files that it has open |
 //! | [`files`] | chunks read from files |
-//! | [`limits`] | the table of limits, allowances and what was spent |
+//! | [`limits`] | the table of limits, and reading what is asked for |
+//! | [`allowance`] | the limits of a box in force, what was spent of each |
 //! | [`core`] | what is known of a box outside its heap |
+//! | [`counting`] | instructions: counted while they are limited |
 //! | [`realm`] | all boxes of one host state |
 //! | [`threads`] | the Lua threads that calls into a box run on |
 //! | [`parked`], [`waiting`] | calls of the host's that wait while a host function runs, and the Lua side of them |
@@ -22,9 +24,11 @@
 //! | [`autopsy`], [`trace`] | what is told of a box that was stopped, and of an error that went through several sides |
 //! | [`driver`] | the flat loop that runs boxes and answers what they ask |
 
+pub mod allowance;
 pub mod answer;
 pub mod autopsy;
 pub mod core;
+pub mod counting;
 pub mod decode;
 pub mod driver;
 pub mod encode;
@@ -52,5 +56,6 @@ pub mod serve;
 pub mod streams;
 pub mod threads;
 pub mod trace;
+mod transit;
 pub mod waiting;
 pub mod wall;

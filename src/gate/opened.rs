@@ -83,10 +83,10 @@ impl Files {
 
 /// Counts one more open file in `core` and all above it; else says whose limit is in the way.
 fn count(core: &Core) -> Result<(), String> {
-    let full = |c: &&Core| c.files.open.get() >= whole(c.limits.get().files);
+    let full = |c: &&Core| c.files.open.get() >= whole(c.limits.get().get(Limit::Files));
     // The outermost of several is named.
     if let Some(full) = core.chain().filter(full).last() {
-        return Err(Limit::Files.message(full.limits.get().files));
+        return Err(Limit::Files.message(full.limits.get().get(Limit::Files)));
     }
     for c in core.chain() {
         c.files.open.set(c.files.open.get() + 1);

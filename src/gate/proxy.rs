@@ -9,7 +9,9 @@
 
 use std::mem;
 use std::os::raw::c_int;
+use std::rc::Rc;
 
+use super::core::Core;
 use super::encode::{Encoder, Side};
 use super::exchange::Exchange;
 use super::ledger::Way;
@@ -33,8 +35,11 @@ pub struct Proxy {
     weight: usize,
 }
 
+/// Bytes of heap that may be looked through for each proxy where a side collects for the sake of the other.
+const HEAP_OF_ONE: usize = 8192;
+
 /// What a function of a box costs the host that keeps its proxy, bytes: closure, userdata and places in tables.
-const FUNCTION: usize = 256;
+pub const FUNCTION: usize = 256;
 
 impl Proxy {
     pub fn link(&self) -> Link {
@@ -101,33 +106,30 @@ impl Link {
     }
 
     /// Pushes a new proxy's userdata for what the other side has exported under `number`.
-    /// Where the host receives it, the box pays `weight` for it.
+    /// Where the host receives it, the box has paid `weight` for it.
     pub fn push_proxy(self, s: State, level: Level, number: u64, weight: usize) {
         let place = s.new_userdata(mem::size_of::<Proxy>()) as *mut Proxy;
-        // Of nothing, until there is room for its release.
+        // Of nothing, until it can be collected.
+        self.relieve(s, level);
         let weight = if matches!(level, Level::Host(_)) { weight } else { 0 };
         let proxy = Proxy { link: self.number(), number, count: 0, weight };
         // SAFETY: fresh memory of that size, aligned as Lua aligns userdata; no metatable looks at it before.
         unsafe { place.write(proxy) };
         s.registry_get(proxy_key());
         s.set_metatable(-2);
-        if !self.expect_release(level, weight) {
-            s.push_cstr(c"not enough memory");
-            s.error();
-        }
         // SAFETY: as above; it is on the stack.
         unsafe { (*place).count = 1 };
     }
 
-    /// Pushes the proxy of a function that the other side has exported.
-    pub fn receive_export(self, s: State, level: Level, number: u64) {
+    /// Pushes the proxy of a function that the other side has exported. Whether it was there before.
+    pub fn receive_export(self, s: State, level: Level, number: u64) -> bool {
         s.check_stack(8, c"functions");
         self.push_part(s, field::PROXIES);
         s.raw_geti(-1, number as i64);
         if let Some(proxy) = proxy_at(s, -1) {
             proxy.again();
             s.remove(-2);
-            return;
+            return true;
         }
         s.pop(1);
         self.push_proxy(s, level, number, FUNCTION);
@@ -139,6 +141,7 @@ impl Link {
         s.copy(-1);
         s.raw_seti(-3, number as i64);
         s.remove(-2);
+        false
     }
 
     /// Pushes an own function or stream that has come home.
@@ -148,25 +151,42 @@ impl Link {
         }
     }
 
-    /// Makes room for the release of a proxy that this side is about to have.
-    fn expect_release(self, level: Level, weight: usize) -> bool {
-        level.guarded(|| match self {
-            Link::Owner => level.core().is_some_and(|core| core.ledger.expect(Way::Up).is_ok()),
-            Link::Below(id) => realm::with(level, |realm| realm.find(id))
-                .flatten()
-                .is_some_and(|core| core.ledger.expect(Way::Down).is_ok() && core.budget.charge(weight)),
-        })
+    /// What was received before may be garbage here that keeps its originals on the other side, and its own place in the box: if that
+    /// is filling the box, and there is so much of it that a collection costs little beside the sending, collects.
+    fn relieve(self, s: State, level: Level) {
+        let way = if self == Link::Owner { Way::Up } else { Way::Down };
+        let crowd = level.guarded(|| {
+            let core = self.wall(level)?;
+            if core.budget.headroom() >= core.budget.used() / 2 {
+                return None;
+            }
+            let proxies = core.ledger.proxies(way);
+            (proxies > core.ledger.crowd(way).get()).then_some(proxies)
+        });
+        if crowd.is_none_or(|n| n < s.heap_size() / HEAP_OF_ONE) || !s.collector_runs() {
+            return;
+        }
+        s.collect();
+        level.guarded(|| {
+            if let Some(core) = self.wall(level) {
+                core.ledger.crowd(way).set(core.ledger.proxies(way).saturating_mul(2));
+            }
+        });
+    }
+
+    /// The box of the wall that this is a side of.
+    pub fn wall(self, level: Level) -> Option<Rc<Core>> {
+        match self {
+            Link::Owner => level.run().map(|run| Rc::clone(&run.core)),
+            Link::Below(id) => realm::with(level, |realm| realm.find(id)).flatten(),
+        }
     }
 
     /// Lets go of what the other side no longer has.
     pub fn settle_releases(self, s: State, level: Level) {
         loop {
-            let next = level.guarded(|| match self {
-                Link::Owner => level.core().and_then(|core| core.ledger.next_release(Way::Down)),
-                Link::Below(id) => realm::with(level, |realm| realm.find(id))
-                    .flatten()
-                    .and_then(|core| core.ledger.next_release(Way::Up)),
-            });
+            let way = if self == Link::Owner { Way::Down } else { Way::Up };
+            let next = level.guarded(|| self.wall(level).and_then(|core| core.ledger.next_release(way)));
             match next {
                 Some((number, count)) => self.release(s, level, number, count),
                 None => return,

@@ -26,7 +26,7 @@ use super::wall::Kept;
 use crate::engine::clock::Beat;
 use crate::engine::seat::Seat;
 use crate::engine::stack::BoxStack;
-use crate::engine::switch::Task;
+use crate::engine::switch::{run_on, Task};
 use crate::engine::zone::{ZONE_HOST, ZONE_VM};
 use crate::guest;
 use crate::lua::{compat, function, State};
@@ -216,18 +216,26 @@ fn check_entry(s: State) -> c_int {
 fn call(seat: &'static Seat, run: &Run) -> Reply {
     // SAFETY: the box has been opened, and this is its stack.
     let main = unsafe { State::new(run.core.main.get()) };
-    seat.current.store(main.as_ptr(), Relaxed);
+    // SAFETY: nothing of the box runs yet.
+    unsafe { run_on(seat, main.as_ptr()) };
     seat.base.set(main.as_ptr());
+    if run.entry == Entry::Autopsy {
+        // No finalizer gets a turn after a stop, not even at the end of this; and nobody would answer what it asks.
+        main.stop_collector();
+    }
     let (threads, number) = (&run.core.threads, run.thread);
     if !threads.is_made(number) {
         let mut made = add_thread(main, number);
+        if run.entry == Entry::Autopsy {
+            main.stop_collector();
+        }
         if !made && compat::STARVES && run.entry != Entry::Autopsy {
             // Finalizers run without hooks here, so a stop among them is a hard one.
             protect_collect(main);
             made = add_thread(main, number);
         }
         if !made {
-            return if unseen(run) { Reply::Values } else { Reply::NoMemory };
+            return if unseen(run) { left_unseen(main) } else { Reply::NoMemory };
         }
         threads.note_made(number);
     }
@@ -236,7 +244,8 @@ fn call(seat: &'static Seat, run: &Run) -> Reply {
     let thread = main.thread(-1);
     main.pop(2);
     let Some(thread) = thread else { return Reply::NoMemory };
-    seat.current.store(thread.as_ptr(), Relaxed);
+    // SAFETY: likewise; finalizers may have run on the main thread.
+    unsafe { run_on(seat, thread.as_ptr()) };
     seat.base.set(thread.as_ptr());
     let level = Level::Box(seat);
     thread.set_top(0);
@@ -245,7 +254,7 @@ fn call(seat: &'static Seat, run: &Run) -> Reply {
     let ok = thread.pcall(0, 0, 1);
     let no_memory = !ok && thread.bytes(-1) == Some(compat::NO_MEMORY.as_bytes());
     if no_memory && unseen(run) {
-        return Reply::Values;
+        return left_unseen(main);
     }
     let reply = if ok {
         Reply::Values
@@ -261,6 +270,9 @@ fn call(seat: &'static Seat, run: &Run) -> Reply {
         }
     };
     thread.set_top(0);
+    if run.entry == Entry::Autopsy {
+        main.restart_collector();
+    }
     if compat::STARVES && run.entry != Entry::Autopsy && (no_memory || at_brim(run)) {
         // Nothing was or will be collected for lack of memory: the next call would find the heap as full.
         protect_collect(thread);
@@ -284,6 +296,12 @@ fn add_thread(main: State, number: usize) -> bool {
 /// leaves a whole heap there.
 fn unseen(run: &Run) -> bool {
     compat::STARVES && !compat::JIT && run.entry == Entry::Autopsy
+}
+
+/// Ends an autopsy of which that holds.
+fn left_unseen(main: State) -> Reply {
+    main.restart_collector();
+    Reply::Values
 }
 
 /// Whether hardly any memory is left to begin another call with.

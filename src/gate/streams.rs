@@ -34,7 +34,7 @@ pub const WRITES: u64 = 2;
 pub const BITS: u32 = 2;
 
 /// What a stream of a box costs the host that keeps a handle over it, bytes: the `FILE` and its buffer, a Lua thread, closures, tables.
-const FILE: usize = 12 << 10;
+pub const FILE: usize = 12 << 10;
 
 impl Link {
     /// How the userdata at `index` is sent if it is a stream: exported, or home.
@@ -90,15 +90,15 @@ impl Link {
         Ok((tag::STREAM, self.export(s, index) << BITS | abilities))
     }
 
-    /// Pushes what stands for a stream that the other side has exported: the same as long as it is open.
-    pub fn receive_stream(self, s: State, level: Level, word: u64) {
+    /// Pushes what stands for a stream that the other side has exported: the same as long as it is open. Whether it was there before.
+    pub fn receive_stream(self, s: State, level: Level, word: u64) -> bool {
         let (number, abilities) = (word >> BITS, word & (READS | WRITES));
         s.check_stack(12, c"streams");
         self.push_part(s, field::PROXIES);
         s.raw_geti(-1, number as i64);
         if self.known_again(s, level) {
             s.remove(-2);
-            return;
+            return true;
         }
         s.pop(1);
         self.push_proxy(s, level, number, FILE);
@@ -112,6 +112,7 @@ impl Link {
         s.copy(-1);
         s.raw_seti(-3, number as i64);
         s.remove(-2);
+        false
     }
 
     /// Whether the value on top is a stream that came before and is still open; it has come once more then.
@@ -170,6 +171,11 @@ impl Link {
         s.raw_geti(-1, field::STREAMS + index as i64);
         s.remove(-2);
     }
+}
+
+/// The number in a stream's word.
+pub fn number_of(word: u64) -> u64 {
+    word >> BITS
 }
 
 fn is_assigned(level: Level, stream: Stream) -> bool {

@@ -100,7 +100,7 @@ fn push_default(s: State, which: Stream) {
             s.raise(c"standard file is closed");
         }
         s.push_where(1);
-        s.push_cstr(if compat::V51 || compat::V52 { c"standard " } else { c"default " });
+        s.push_cstr(if compat::CLOSING { c"default " } else { c"standard " });
         s.push_cstr(name);
         s.push_cstr(c" file is closed");
         s.concat(4);

@@ -104,11 +104,20 @@ fn check(s: State, level: Level) -> Id {
 
 /// Bare: closes the box of the handle at `index`.
 pub fn close_at(s: State, index: c_int) {
-    if let Some(place) = place_at(s, index) {
-        let id = mem::take(place);
-        if id != 0 {
-            Level::of(s).cross(s, Request::Close { id: Id(id) }, Level::nothing());
-        }
+    let index = s.absolute(index);
+    let Some(place) = place_at(s, index) else { return };
+    let id = Id(mem::take(place));
+    if id == Id::NONE {
+        return;
+    }
+    let level = Level::of(s);
+    let running = level.guarded(|| {
+        realm::with(level, |realm| realm.find(id)).flatten().is_some_and(|core| core.running.get() > 0)
+    });
+    level.cross(s, Request::Close { id }, Level::nothing());
+    if !running {
+        // A handle that is kept need not keep what the box was given.
+        link::forget(s, index);
     }
 }
 

@@ -168,14 +168,10 @@ pub unsafe fn close_thread(_co: *mut lua_State, _from: *mut lua_State) -> bool {
     true
 }
 
-/// After a soft stop: whether the collector, which may have been in the middle of a finalizer, still works; starts it if need be.
+/// After a soft stop: whether the collector, which may have been in the middle of a finalizer, still works.
 pub unsafe fn collector_survives(state: *mut lua_State) -> bool {
     // 5.4 refuses every option while a finalizer runs, and one that was left runs for ever.
-    if lua_gc(state, LUA_GCCOUNT, 0) < 0 {
-        return false;
-    }
-    lua_gc(state, LUA_GCRESTART, 0);
-    true
+    lua_gc(state, LUA_GCCOUNT, 0) >= 0
 }
 
 /// Whether a count hook fires in a chunk of Lua that is run for the purpose.

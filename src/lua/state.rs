@@ -633,6 +633,11 @@ impl State {
         }
     }
 
+    /// Bytes of the heap, garbage included.
+    pub fn heap_size(self) -> usize {
+        (api! { lua_gc(self.0, LUA_GCCOUNT, 0) }).max(0) as usize * 1024
+    }
+
     /// A full collection; finalizers run.
     pub fn collect(self) {
         api! {

@@ -17,6 +17,12 @@ local function reader()
   return values.string()
 end
 
+-- On LuaJIT what was written is delivered at any instruction of the driver's own, whose books are not in order then.
+local writer = model.callback
+if soak.is_jit then
+  writer = function(s) streams.written = (streams.written or 0) + #s end
+end
+
 -- Closes the stream from inside its own callback, now and then.
 local function closing(place, f)
   return function(...)
@@ -33,7 +39,7 @@ local function make()
     if handle then handle:write("one\n2 3\nlast") handle:seek("set") end
   else
     ok, handle = try(sandbox.newstream, not one_in(4) and closing(place, reader) or nil,
-      not one_in(3) and closing(place, model.callback) or nil, one_in(3) and model.callback or nil)
+      not one_in(3) and closing(place, writer) or nil, one_in(3) and model.callback or nil)
   end
   if not ok or not handle then return model.failed("newstream: %s", tostring(handle)) end
   place.handle = one_in(2) and handle or nil

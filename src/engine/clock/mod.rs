@@ -21,6 +21,8 @@ use span::{Span, Spent};
 /// have had a turn at all.
 pub const GRACE_NS: u64 = 20_000_000;
 pub const GRACE_CPU_NS: u64 = 3_000_000;
+/// How often a run is looked at that asks for it.
+pub const LOOK_NS: u64 = 15_000_000;
 /// A deadline that never comes.
 pub const NEVER: u64 = u64::MAX;
 
@@ -41,6 +43,10 @@ pub struct Beat {
     cpu_from: AtomicU64,
     /// On the monotonic clock, ns.
     wall: AtomicU64,
+    /// Whether to watch where there is no deadline, for the sake of `look`.
+    looks: AtomicBool,
+    /// When the run is to be signalled without being stopped, on the monotonic clock, ns.
+    look: AtomicU64,
     stage: AtomicU8,
     why: AtomicU8,
     since: AtomicU64,
@@ -91,6 +97,8 @@ impl Beat {
             cpu: AtomicU64::new(NEVER),
             cpu_from: AtomicU64::new(NEVER),
             wall: AtomicU64::new(NEVER),
+            look: AtomicU64::new(NEVER),
+            looks: AtomicBool::new(false),
             stage: AtomicU8::new(0),
             why: AtomicU8::new(0),
             since: AtomicU64::new(0),
@@ -104,7 +112,7 @@ impl Beat {
     /// Sets the deadlines and starts to watch them. `cpu` is on the thread's CPU clock, `cpu_from` and `wall` on the monotonic one.
     /// Gives a number by which [`Beat::is_armed`] knows it again; 0 where there is nothing to watch.
     pub fn arm(&self, cpu: u64, cpu_from: u64, wall: u64) -> u64 {
-        if cpu == NEVER && wall == NEVER {
+        if cpu == NEVER && wall == NEVER && !self.looks.load(Relaxed) {
             return 0;
         }
         self.cpu.store(cpu, Relaxed);
@@ -116,6 +124,25 @@ impl Beat {
         self.armed.store(number, SeqCst);
         watchdog::wake();
         number
+    }
+
+    /// Whether the next [`Beat::arm`] is worth it without a deadline: [`Beat::begin_looks`] will follow.
+    pub fn expect_looks(&self, yes: bool) {
+        self.looks.store(yes, Relaxed);
+    }
+
+    /// Has the run signalled every [`LOOK_NS`] from now on: it may have used up what no deadline tells.
+    pub fn begin_looks(&self) {
+        self.look.store(mono_ns().saturating_add(LOOK_NS), SeqCst);
+    }
+
+    /// The box's stack has been left: no such signal arrives after this, where it might interrupt a call of the system's.
+    pub fn end_looks(&self) {
+        self.look.store(NEVER, SeqCst);
+        while self.busy.load(SeqCst) {
+            // SAFETY: a plain system call; what is already pending is delivered on the way out of it.
+            unsafe { libc::sched_yield() };
+        }
     }
 
     /// Notes the signals that were blocked before the run.

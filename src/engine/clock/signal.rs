@@ -298,17 +298,36 @@ unsafe extern "C" fn on_clock(_signal: c_int, info: *mut libc::siginfo_t, contex
             STAGE_HARD => {
                 seat.stage.store(STAGE_HARD, Relaxed);
                 seat.zone.pending.store(STAGE_HARD, Relaxed);
-                let (pc, sp) = (program_counter(context), stack_pointer(context));
-                let base = seat.floor.get().saturating_add(stack::STACK_SIZE - stack::GUARD_SIZE);
-                // A handler of the host's that runs on this stack must come to its end: its signal would stay blocked.
-                let handling = beat.is_interrupted(bits(&(*(context as *mut libc::ucontext_t)).uc_sigmask));
-                let may_leave = !handling && !luajit::may_hold_lock(pc, sp, base);
-                if seat.zone.zone.load(Relaxed) == ZONE_VM && may_leave {
+                if may_leave(seat, beat, context) {
                     redirect(seat, context, Finish::Killed(Cause::Deadline));
                 }
             }
-            _ => {}
+            // A look of the watchdog's: a finalizer that has used up the instructions meets no hook.
+            _ => {
+                if seat.count.is_stuck(seat.current.load(Relaxed))
+                    && seat.count.is_patience_over(super::thread_cpu_ns())
+                    && may_leave(seat, beat, context)
+                {
+                    seat.count.end();
+                    redirect(seat, context, Finish::Killed(Cause::Deadline));
+                }
+            }
         }
+    }
+}
+
+/// Whether the stack may be left where it was interrupted.
+///
+/// # Safety
+/// `context` is that of a signal that has interrupted the seat's stack.
+unsafe fn may_leave(seat: &Seat, beat: &Beat, context: *mut c_void) -> bool {
+    // SAFETY: as for this function.
+    unsafe {
+        let (pc, sp) = (program_counter(context), stack_pointer(context));
+        let base = seat.floor.get().saturating_add(stack::STACK_SIZE - stack::GUARD_SIZE);
+        // A handler of the host's that runs on this stack must come to its end: its signal would stay blocked.
+        let handling = beat.is_interrupted(bits(&(*(context as *mut libc::ucontext_t)).uc_sigmask));
+        seat.zone.zone.load(Relaxed) == ZONE_VM && !handling && !luajit::may_hold_lock(pc, sp, base)
     }
 }
 
@@ -323,7 +342,10 @@ pub unsafe fn soften(seat: &Seat) {
     let current = seat.current.load(Relaxed);
     if !current.is_null() {
         // SAFETY: `current` is the thread that runs, kept right by the guest's coroutine functions.
-        unsafe { lua_sethook(current, Some(stop_hook), LUA_MASKCOUNT, 1) };
+        unsafe {
+            seat.count.leave(current);
+            lua_sethook(current, Some(stop_hook), LUA_MASKCOUNT, 1);
+        }
     }
 }
 

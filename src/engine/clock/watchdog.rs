@@ -12,7 +12,7 @@ use std::mem;
 use std::ptr;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::*};
 
-use super::{mono_ns, Beat, BEATS, GRACE_CPU_NS, GRACE_NS, NEVER, WHY_CPU, WHY_WALL};
+use super::{mono_ns, Beat, BEATS, GRACE_CPU_NS, GRACE_NS, LOOK_NS, NEVER, WHY_CPU, WHY_WALL};
 use crate::engine::seat::{STAGE_HARD, STAGE_SOFT};
 
 /// Shortest and longest sleep between two looks while something is armed, ns.
@@ -141,6 +141,9 @@ fn look() -> Option<u64> {
 fn check(beat: &Beat, armed: u64, now: u64) -> u64 {
     match beat.stage.load(Relaxed) {
         0 => {
+            if now >= beat.look.load(Relaxed) {
+                look_at(beat, armed, now);
+            }
             let (cpu, from, wall) =
                 (beat.cpu.load(Relaxed), beat.cpu_from.load(Relaxed), beat.wall.load(Relaxed));
             let why = if now >= wall {
@@ -177,6 +180,21 @@ fn strike(beat: &Beat, armed: u64, stage: u8, why: u8, since: u64) {
         beat.why.store(why, Relaxed);
         beat.since.store(since, Relaxed);
         beat.stage.store(stage, Release);
+        super::signal::send(beat.tid.load(Relaxed));
+    }
+    beat.busy.store(false, SeqCst);
+}
+
+/// Signals a run without asking it to stop: its own handler finds out whether it must.
+fn look_at(beat: &Beat, armed: u64, now: u64) {
+    beat.busy.store(true, SeqCst);
+    let due = beat.look.load(SeqCst);
+    let again = now.saturating_add(LOOK_NS);
+    // The run may have ended its looks meanwhile.
+    if beat.armed.load(SeqCst) == armed
+        && now >= due
+        && beat.look.compare_exchange(due, again, SeqCst, SeqCst).is_ok()
+    {
         super::signal::send(beat.tid.load(Relaxed));
     }
     beat.busy.store(false, SeqCst);

@@ -100,7 +100,10 @@ mod gaps {
     /// Where a thread keeps how many C calls it is in (`nCcalls`), followed by how many there were when it was resumed last
     /// (`baseCcalls`). Lua's API doesn't tell whether a yield would be refused, but it is just where they differ (`lua_yield` in
     /// `ldo.c`). `None` where they aren't found: then a refused yield is an error of the call into the box.
-    static CALLS: Lazy<Option<usize>> = Lazy::new(|| unsafe { find() });
+    static CALLS: Lazy<Option<usize>> = Lazy::new(|| {
+        // SAFETY: it works on a state of its own.
+        unsafe { find() }
+    });
 
     /// Images of a coroutine that was resumed, in none, one and two protected calls.
     #[derive(Default)]
@@ -122,16 +125,22 @@ mod gaps {
         0
     }
 
+    unsafe extern "C-unwind" fn start(state: *mut lua_State) -> c_int {
+        let thread = lua_newthread(state);
+        lua_pushcfunction(thread, look);
+        lua_pushlightuserdata(thread, lua_touserdata(state, 1));
+        lua_resume_(thread, 1);
+        0
+    }
+
     unsafe fn find() -> Option<usize> {
         let state = luaL_newstate();
         if state.is_null() {
             return None;
         }
         let mut images = Images { all: Vec::with_capacity(3) };
-        let thread = lua_newthread(state);
-        lua_pushcfunction(thread, look);
-        lua_pushlightuserdata(thread, &mut images as *mut Images as *mut c_void);
-        lua_resume_(thread, 1);
+        // Protected: there may be no memory for the thread.
+        lua_cpcall(state, start, &mut images as *mut Images as *mut c_void);
         lua_close(state);
         let [free, one, two] = images.all.as_slice() else { return None };
         let at = |image: &Image, i: usize| image.get(i).copied().unwrap_or(u16::MAX);

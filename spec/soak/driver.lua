@@ -40,6 +40,7 @@ function model.callback()
   -- A finalizer's turn may come at any allocation of the driver's own: its books are in order only while it asks for something.
   if not model.asking or inside >= MOST_INSIDE or model.depth >= DEEPEST then return end
   model.asking = false
+  model.turns = model.turns + 1
   inside = inside + 1
   model.depth = model.depth + 1
   model.reentered = true
@@ -95,6 +96,7 @@ soak.run(function()
   local after = soak.figures()
   for _, path in ipairs(paths) do os.remove(path) end
   if verbose then
+    soak.say("%d statuses were asked for again", model.counts.stale)
     table.sort(model.said, function(a, b) return model.said[a] > model.said[b] end)
     for i = 1, math.min(200, #model.said) do soak.say("%6d %s", model.said[model.said[i]], model.said[i]) end
   end

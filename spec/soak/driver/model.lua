@@ -2,8 +2,9 @@
 local soak, values = ...
 local sandbox = soak.sandbox
 
-local model = { boxes = {}, failures = {}, depth = 0, suspended = false, said = {} }
-model.counts = { made = 0, exhausted = 0, killed = 0, errors = 0 }
+-- `turns` counts callbacks: an answer is compared with the books only if no finalizer's callback came between the two.
+local model = { boxes = {}, failures = {}, depth = 0, turns = 0, suspended = false, said = {} }
+model.counts = { made = 0, exhausted = 0, killed = 0, errors = 0, stale = 0 }
 
 -- A global whose value isn't known: an assignment failed half-way, or may have.
 local UNKNOWN = {}
@@ -91,7 +92,12 @@ end
 
 --- Asserts that what the box says of itself is what the model says.
 function model.check(box)
+  local turns = model.turns
   local ok, status, kind = model.try(box.handle.status, box.handle)
+  if turns ~= model.turns then
+    model.counts.stale = model.counts.stale + 1
+    return model.check(box)
+  end
   if not ok then return model.failed("status raised %s", tostring(status)) end
   if box.closing and not box.closed then
     return status
@@ -138,27 +144,30 @@ end
 
 function model.set(box, name, value)
   box.globals[name] = UNKNOWN
+  local turns = model.turns
   local ok = model.ask(box, "set", box.handle.set, name, value)
-  if ok then box.globals[name] = value end
+  if ok and turns == model.turns then box.globals[name] = value end
 end
 
 --- The same by code of the box's own.
 function model.assign(box, name, value)
   box.globals[name] = UNKNOWN
+  local turns = model.turns
   local ok, first, second = model.ask(box, "dostring", box.handle.dostring, name .. " = ... return ...", value, "end")
   if not ok then return end
-  box.globals[name] = value
+  if turns == model.turns then box.globals[name] = value end
   if second ~= "end" or not values.same(first, value) then model.failed("%s came back as %s", tostring(value), tostring(first)) end
 end
 
 function model.get(box, name, f)
+  local turns = model.turns
   local ok, value
   if f then
     ok, value = model.ask(box, "dostring", box.handle.dostring, "return " .. name)
   else
     ok, value = model.ask(box, "get", box.handle.get, name)
   end
-  if not ok then return end
+  if not ok or turns ~= model.turns then return end
   local known = box.globals[name]
   if known == UNKNOWN then
     box.globals[name] = value

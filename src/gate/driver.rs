@@ -26,6 +26,7 @@ use super::request::{Entry, Reply, Request};
 use super::run::{self, Run};
 use super::serve::{self, Call, What};
 use crate::engine::clock::{self, NEVER};
+use crate::engine::spare::room_for;
 use crate::engine::stack::BoxStack;
 use crate::engine::switch::Task;
 use crate::engine::{Cause, Event, Finish, Message};
@@ -101,6 +102,9 @@ impl Driver<'_> {
         }
         let Some(stack) = BoxStack::take() else { return Err(Reply::NoMemory) };
         if self.activations.try_reserve(1).is_err() || self.waiting.try_reserve(1).is_err() {
+            return Err(Reply::NoMemory);
+        }
+        if !room_for::<Run>() {
             return Err(Reply::NoMemory);
         }
         let thread = if entry.is_opening() { Some(0) } else { core.threads.take() };

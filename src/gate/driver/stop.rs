@@ -4,6 +4,7 @@ use std::rc::Rc;
 
 use super::{ended, Activation, Driver, Step};
 use crate::engine::clock;
+use crate::engine::spare::room_for;
 use crate::engine::stack::BoxStack;
 use crate::engine::switch::{standing, Task};
 use crate::engine::{luajit, Cause, Finish, Message};
@@ -123,6 +124,9 @@ impl Driver<'_> {
         let mut desk = Desk::new(None);
         let Ok(exchange) = desk.take(0) else { return };
         let _ = answer::values(exchange, |_| Ok(()));
+        if !room_for::<Run>() {
+            return;
+        }
         let Some(thread) = core.threads.take() else { return };
         let run = Run::new(Rc::clone(core), self.realm, Entry::Autopsy, exchange, thread);
         run.left.set(left);

@@ -42,14 +42,19 @@ function values.tree(depth)
   return t
 end
 
---- Whether two values are the same, trees compared by content.
+--- Whether two values are the same, trees compared by content. No `pairs`: a finalizer may run this, and there Debian's LuaJIT loops
+-- for ever in a compiled `pairs` that meets another type of value (LuaJIT issue 1000, mended upstream since).
 function values.same(a, b)
   if type(a) ~= "table" or type(b) ~= "table" then return a == b end
-  for k, v in pairs(a) do
-    if not values.same(v, b[k]) then return false end
+  local key, value = next(a)
+  while key ~= nil do
+    if not values.same(value, b[key]) then return false end
+    key, value = next(a, key)
   end
-  for k in pairs(b) do
-    if a[k] == nil then return false end
+  key = next(b)
+  while key ~= nil do
+    if a[key] == nil then return false end
+    key = next(b, key)
   end
   return true
 end

@@ -285,7 +285,8 @@ describe("proxies let go", function()
     box:opensandbox()
     local kept = {}
     box:set("keep", function(v) kept[#kept + 1] = v end)
-    for _, make in ipairs { "function() return ok end", "sandbox.newstream(function() end)" } do
+    -- Lua 5.2 and 5.3 make a closure again only if what it closes over is another.
+    for _, make in ipairs { "(function(x) return function() return x end end)(0)", "sandbox.newstream(function() end)" } do
       kept = {}
       collect(box)
       collectgarbage()

@@ -10,6 +10,7 @@
 //! | [`count`] | VM instructions, counted by a hook |
 //! | [`luajit`] | what LuaJIT keeps where its API doesn't reach |
 //! | [`locale`] | the C locale, while a box runs |
+//! | [`spare`] | whether the process has memory left |
 //! | [`process`] | what is set up once: signal handlers, fork handlers |
 
 pub mod clock;
@@ -20,6 +21,7 @@ pub mod locale;
 pub mod luajit;
 pub mod process;
 pub mod seat;
+pub mod spare;
 pub mod stack;
 pub mod switch;
 pub mod zone;

@@ -14,6 +14,7 @@ use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicUsize, Ordering::*};
 use corosensei::stack::{Stack, StackPointer};
 
 use super::seat::Seat;
+use super::spare::room_for;
 
 /// Address space of one stack, guard included.
 pub const STACK_SIZE: usize = 4 << 20;
@@ -106,7 +107,7 @@ fn map_region() -> Option<&'static Region> {
         return None;
     }
     let mut seats = Vec::new();
-    if seats.try_reserve_exact(STACKS_PER_REGION).is_err() {
+    if seats.try_reserve_exact(STACKS_PER_REGION).is_err() || !room_for::<Region>() {
         // SAFETY: the mapping made above; nobody knows it yet.
         unsafe { libc::munmap(base, size) };
         return None;

@@ -16,6 +16,7 @@ use super::{files, image, opened, options, random};
 use crate::engine::clock::{self, NEVER};
 use crate::engine::heap::{Budget, Heap, Slot};
 use crate::engine::seat::Seat;
+use crate::engine::spare::room_for_shared;
 use crate::engine::switch::standing;
 use crate::host::driver_io::{self, Stopped};
 
@@ -232,6 +233,9 @@ fn make(
         }
     }
     let memory = asked.get(Limit::Memory).unwrap_or(Limit::Memory.definition().default);
+    if !room_for_shared::<Budget>() {
+        return Err(no_memory());
+    }
     let budget = Budget::new(whole(memory), parent.map(|p| Rc::clone(&p.budget)));
     let image = image::current();
     let mut slot = Slot::take(slot_size(memory)).ok_or_else(no_memory)?;
@@ -246,6 +250,11 @@ fn make(
     };
     let heap = heap.ok_or_else(no_memory)?;
     let id = realm.reserve().ok_or_else(no_memory)?;
+    let heard = parent.is_none_or(|parent| parent.children.borrow_mut().try_reserve(1).is_ok());
+    if !heard || !room_for_shared::<Core>() {
+        realm.unreserve(id);
+        return Err(no_memory());
+    }
     let core = Rc::new(Core::new(id, parent.cloned(), asked, budget, random::seed()));
     *core.heap.borrow_mut() = Some(heap);
     *core.files.grants.borrow_mut() = grants;

@@ -8,29 +8,29 @@
 //! of one below it. Whatever was begun after an activation goes with it when it is stopped.
 
 mod entry;
+mod stop;
 
 use std::rc::Rc;
 
 pub(super) use entry::{abandon, from_host, go_on};
 
 use super::answer::{self, Answer, Place};
-use super::core::{Core, Kind, Status};
+use super::core::{Core, Status};
 use super::counting;
-use super::exchange::{Desk, Exchange};
+use super::exchange::Exchange;
 use super::image;
 use super::level::Level;
-use super::limits::Limit;
 use super::meter::Meter;
 use super::realm::{dispose, Realm};
 use super::request::{Entry, Reply, Request};
 use super::run::{self, Run};
 use super::serve::{self, Call, What};
 use crate::engine::clock::{self, NEVER};
+use crate::engine::spare::room_for;
 use crate::engine::stack::BoxStack;
-use crate::engine::switch::{standing, Task};
-use crate::engine::{luajit, Cause, Event, Finish, Message};
+use crate::engine::switch::Task;
+use crate::engine::{Cause, Event, Finish, Message};
 use crate::host::driver_io;
-use crate::lua::compat::NO_MEMORY;
 use crate::lua::State;
 
 /// Most calls of the driver inside one another, through host functions that call boxes.
@@ -102,6 +102,9 @@ impl Driver<'_> {
         }
         let Some(stack) = BoxStack::take() else { return Err(Reply::NoMemory) };
         if self.activations.try_reserve(1).is_err() || self.waiting.try_reserve(1).is_err() {
+            return Err(Reply::NoMemory);
+        }
+        if !room_for::<Run>() {
             return Err(Reply::NoMemory);
         }
         let thread = if entry.is_opening() { Some(0) } else { core.threads.take() };
@@ -314,138 +317,6 @@ impl Driver<'_> {
                     Some(owner) => self.reply_to(owner, reply),
                 }
             }
-        }
-    }
-
-    /// A soft stop: the current activation has left its stack.
-    fn left(&mut self, core: &Rc<Core>) -> Step {
-        let why = self.meter.settle();
-        let position = self.activations.get(self.current).map(|a| standing(a.task.seat()).prefix());
-        self.blame(core, why, &position.unwrap_or_default());
-        self.fall()
-    }
-
-    /// A hard stop, or a crash: the current box is lost.
-    fn killed(&mut self, core: &Rc<Core>, cause: Cause) -> Step {
-        let why = self.meter.settle();
-        let kind = match cause {
-            Cause::Stack => {
-                luajit::release_unwinder();
-                core.kill(Kind::Stack, "C stack overflow");
-                None
-            }
-            Cause::Fault => {
-                luajit::release_unwinder();
-                core.kill(Kind::Fault, "the interpreter crashed");
-                None
-            }
-            Cause::Deadline => Some(self.limit_of(why)),
-        };
-        if let Some(limit) = kind {
-            let victim = self.meter.victim(core, limit);
-            let message = limit.message(victim.limits.get().get(limit));
-            core.kill(Kind::Limit(limit), &message);
-            victim.exhaust(limit, "");
-        }
-        self.fall()
-    }
-
-    /// Which limit has stopped the current activation.
-    fn limit_of(&self, why: Option<u8>) -> Limit {
-        match why {
-            _ if self.activations.get(self.current).is_some_and(|a| a.task.seat().count.has_ended()) => {
-                Limit::Instructions
-            }
-            Some(clock::WHY_WALL) => Limit::Wall,
-            _ => Limit::Cpu,
-        }
-    }
-
-    fn blame(&self, core: &Core, why: Option<u8>, position: &str) {
-        let limit = self.limit_of(why);
-        self.meter.victim(core, limit).exhaust(limit, position);
-    }
-
-    /// Drops activations that can't go on, from the last one down to one whose caller can, and tells that caller. Others below it
-    /// may be doomed, too: they fall when control comes back to them, since their caller may be in the middle of serving them.
-    fn fall(&mut self) -> Step {
-        self.meter.settle();
-        while let Some(Activation { task, run, owner }) = self.activations.pop() {
-            let core = Rc::clone(&run.core);
-            self.put_down(task, &run, true);
-            if run.entry == Entry::Check
-                && core.parent.as_ref().is_none_or(|parent| parent.doomed().is_none())
-            {
-                return self.reopen(core, &run, owner);
-            }
-            let mut own = core.excuse(true);
-            if run.entry.is_opening() {
-                // LuaJIT crashes while it makes a state with too little memory, and no code but its own has run yet.
-                if matches!(core.status.get(), Status::Killed(Kind::Fault)) {
-                    own = NO_MEMORY.to_owned();
-                }
-                self.realm.close(core.id);
-            }
-            let (exchange, above) = (run.exchange, core.doomed().map(|d| d.excuse(true)));
-            drop(run);
-            ended(self.realm, &core);
-            let caller = owner.and_then(|owner| self.activations.get(owner));
-            if caller.is_some_and(|caller| caller.run.core.doomed().is_some()) {
-                continue;
-            }
-            let length = self.activations.len();
-            self.waiting.retain(|&waiter| waiter < length);
-            let text = if own.is_empty() { above.unwrap_or_default() } else { own };
-            let reply = answer::error(exchange, &text);
-            return match owner {
-                None => Step::Done(reply),
-                Some(owner) => self.reply_to(owner, reply),
-            };
-        }
-        Step::Done(Reply::NoMemory)
-    }
-
-    /// Takes an activation off its stack in the middle of whatever it does. `stopped`: what its stack looks like is of interest.
-    fn put_down(&mut self, task: Task, run: &Run, stopped: bool) {
-        let core = &run.core;
-        let left = task.seat().current.load(std::sync::atomic::Ordering::Relaxed);
-        let whole = matches!(core.status.get(), Status::Ready | Status::Exhausted(_));
-        if whole && !run.entry.is_opening() && core.heap.borrow().is_some() {
-            self.examine(core, if stopped { left } else { std::ptr::null_mut() });
-        }
-        // Not before: LuaJIT finds lines of the thread that was left by its C stack.
-        task.abandon();
-        core.threads.give_back(run.thread, false);
-    }
-
-    /// Looks at what a stop has left: the traceback, and whether the heap can go on.
-    fn examine(&mut self, core: &Rc<Core>, left: *mut mlua::ffi::lua_State) {
-        let Some(stack) = BoxStack::take() else { return };
-        let mut desk = Desk::new(None);
-        let Ok(exchange) = desk.take(0) else { return };
-        let _ = answer::values(exchange, |_| Ok(()));
-        let Some(thread) = core.threads.take() else { return };
-        let run = Run::new(Rc::clone(core), self.realm, Entry::Autopsy, exchange, thread);
-        run.left.set(left);
-        let run = Box::new(run);
-        let mut task = run::prepare(stack, &run);
-        run::take_seat(core, task.seat(), self.meter.beat());
-        let said = self.meter.briefly(|| task.resume(Message::Go));
-        let well = said == Err(Finish::Done) && run.outcome.get() == Reply::Values;
-        core.threads.give_back(thread, well);
-        if said.is_err() {
-            task.finish();
-        } else {
-            task.abandon();
-        }
-        drop(run);
-        if !well {
-            let said = String::from_utf8_lossy(&core.stopped.borrow()).into_owned();
-            let kind = match core.status.get() {
-                Status::Exhausted(kind) => kind,
-                _ => Kind::Fault,
-            };
-            core.kill(kind, if said.is_empty() { "left in the middle of a call" } else { &said });
         }
     }
 }

@@ -17,6 +17,8 @@ use rustix::fs::{fstatfs, PROC_SUPER_MAGIC};
 
 use super::core::Core;
 use super::opened::Counted;
+use crate::engine::spare::room_for_shared;
+use crate::lua::compat::NO_MEMORY;
 
 /// An error number of the system.
 pub type Errno = i32;
@@ -214,6 +216,9 @@ impl Grants {
             match parent {
                 None => {
                     let dir = open_directory(&one.path).map_err(|e| cannot_open(one, e))?;
+                    if !room_for_shared::<Directory>() {
+                        return Err(NO_MEMORY.to_owned());
+                    }
                     let directory = Rc::new(Directory { dir, _counted: None });
                     grants.all.push(Grant { at: at.clone(), directory, write: one.write });
                 }
@@ -247,6 +252,9 @@ impl Grants {
                         .map_err(|limit| format!("option '{}': {limit}", shown(&asked.at, ".path")))?;
                     let dir =
                         grant.directory.dir.open_dir(&path).map_err(|e| cannot_open(asked, errno(&e)))?;
+                    if !room_for_shared::<Directory>() {
+                        return Err(NO_MEMORY.to_owned());
+                    }
                     Rc::new(Directory { dir, _counted: Some(counted) })
                 };
                 all.push(Grant { at: at.to_vec(), directory, write: asked.write });

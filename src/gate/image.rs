@@ -9,6 +9,7 @@ use once_cell::sync::Lazy;
 
 use super::core::Core;
 use crate::engine::heap::Image;
+use crate::engine::spare::room_for_shared;
 use crate::lua::{compat, Kind, State};
 
 /// Boxes made of one image.
@@ -71,11 +72,12 @@ pub fn offer(core: &Core) {
     }
     let image = core.heap.try_borrow().ok().and_then(|heap| heap.as_ref()?.capture());
     *current = match image {
-        Some(heap) => {
+        Some(heap) if room_for_shared::<Fresh>() => {
             let main = heap.offset_of(core.main.get() as usize);
             Stage::Untested(Arc::new(Fresh { heap, main, threads: core.threads.count() }))
         }
-        None => Stage::Off,
+        // For want of memory: another time.
+        _ => Stage::Wanted,
     };
 }
 

@@ -152,6 +152,14 @@ impl Realm {
         Some(Id(((self.made.get() & ((1 << (53 - INDEX_BITS)) - 1)) << INDEX_BITS) | index as u64))
     }
 
+    /// Gives back an id that no box has got.
+    pub fn unreserve(&self, id: Id) {
+        if let Ok(mut free) = self.free.try_borrow_mut() {
+            // Room for every index was reserved with its place.
+            free.push((id.0 & ((1 << INDEX_BITS) - 1)) as usize);
+        }
+    }
+
     /// How many boxes there are, all levels.
     fn count(&self) -> usize {
         let cores = self.cores.try_borrow().map_or(0, |cores| cores.len());

@@ -557,8 +557,14 @@ impl State {
 
     /// Raises `bad argument #arg to 'f' (expected expected, got type)`.
     pub fn type_error(self, arg: c_int, expected: &CStr) -> ! {
+        // As stock: from Lua 5.3 on a type may have a name of its own.
+        let named = compat::INTEGERS && self.metafield(arg, c"__name") && self.kind(-1) == Kind::String;
         api! {
-            let got = if self.kind(arg) == Kind::None { c"no value".as_ptr() } else { self.type_name(arg) };
+            let got = match self.kind(arg) {
+                Kind::None => c"no value".as_ptr(),
+                _ if named => lua_tostring(self.0, -1),
+                _ => self.type_name(arg),
+            };
             lua_pushfstring(self.0, c"%s expected, got %s".as_ptr(), expected.as_ptr(), got);
         }
         self.arg_error_top(arg)

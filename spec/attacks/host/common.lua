@@ -117,7 +117,7 @@ function host.maps() return select(2, host.read("/proc/self/maps"):gsub("\n", ""
 function host.fds()
   -- the least of several: the child may look before this process has closed its own end of the pipe to it
   local least = math.huge
-  for _ = 1, 5 do
+  for _ = 1, 20 do
     local pipe = io.popen("ls /proc/$PPID/fd | wc -l")
     least = math.min(least, tonumber(pipe:read("*l")))
     pipe:close()

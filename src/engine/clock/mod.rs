@@ -17,6 +17,8 @@ pub mod watchdog;
 
 use span::{Span, Spent};
 
+use super::spare::room_for;
+
 /// How long a run may take to obey a soft stop; and how much of that it must have been running, since on a busy machine it may not
 /// have had a turn at all.
 pub const GRACE_NS: u64 = 20_000_000;
@@ -285,6 +287,9 @@ pub fn beat() -> Option<&'static Beat> {
                 Some(beat) => beat,
                 None => {
                     ticket.stack.set(signal::make_alternate_stack()?);
+                    if !room_for::<Beat>() {
+                        return None;
+                    }
                     claim()
                 }
             };

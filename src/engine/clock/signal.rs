@@ -22,6 +22,7 @@ use mlua::ffi::{lua_sethook, LUA_MASKCOUNT};
 use super::Beat;
 use crate::engine::luajit;
 use crate::engine::seat::{Seat, STAGE_HARD, STAGE_SOFT};
+use crate::engine::spare::room_for;
 use crate::engine::stack;
 use crate::engine::switch::{stop_hook, Cause, Finish};
 use crate::engine::zone::{ZONE_ALLOC, ZONE_VM};
@@ -73,6 +74,9 @@ fn take_faults() -> bool {
             }
             if old.sa_sigaction == on_fault as Handler as usize {
                 continue;
+            }
+            if !room_for::<libc::sigaction>() {
+                return false;
             }
             let kept = Box::leak(Box::new(old)) as *mut libc::sigaction as usize;
             before.store(kept, SeqCst);

@@ -132,7 +132,8 @@ fn a_slot_past_three_gib_is_a_mapping_of_its_own() {
         }
         let after = process();
         assert_eq!(before.1, after.1);
-        assert!(after.0 <= before.0 + (256 << 10));
+        // The child's own pages come one by one as they are written to.
+        assert!(after.0 <= before.0 + (1 << 20), "{} to {}", before.0, after.0);
         assert!(Slot::take(1 << 50).is_none() && Slot::take(usize::MAX).is_none());
     });
 }

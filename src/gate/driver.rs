@@ -272,10 +272,10 @@ impl Driver<'_> {
             reply = answer::values(run.exchange, |_| Ok(()));
         }
         if run.entry == Entry::Check {
-            image::tested(reply == Reply::Values);
             if reply != Reply::Values {
                 return self.reopen(core, &run, owner);
             }
+            image::tested(true);
         }
         if run.entry.is_opening() {
             reply = self.opened(&core, reply, run.exchange);

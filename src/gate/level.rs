@@ -11,7 +11,7 @@ use std::ptr;
 use super::core::Core;
 use super::encode::Side;
 use super::exchange::Exchange;
-use super::parcel::Reader;
+use super::parcel::{Reader, Writer};
 use super::realm::{self, Realm};
 use super::request::{Reply, Request};
 use super::run::Run;
@@ -108,6 +108,16 @@ impl Level {
                 }
             }
         });
+    }
+
+    /// Answers with an error string; gives `NoMemory` where there is none to write it to.
+    pub fn tell(self, exchange: *mut Exchange, text: &[u8]) -> Reply {
+        let write = |e: &mut Exchange| Writer::new(&mut e.back).and_then(|mut w| w.string(text)).is_ok();
+        if self.with_exchange(exchange, write) {
+            Reply::Error
+        } else {
+            Reply::NoMemory
+        }
     }
 
     /// Gives `f` the exchange, guarded against a stop.

@@ -18,7 +18,6 @@ use super::encode::{Encoder, Side};
 use super::exchange::{Desk, Exchange};
 use super::level::Level;
 use super::link::Link;
-use super::parcel::Writer;
 use super::realm::Realm;
 use super::request::{Entry, Id, Reply, Request};
 use super::serve::{Call, What};
@@ -328,14 +327,9 @@ fn make_thread(s: State) -> c_int {
 /// Sends the error string on top of the stack; gives `NoMemory` where there is none.
 fn failure(s: State, level: Level, run: &Run) -> Reply {
     let text = s.bytes(-1).unwrap_or(b"error in error handling");
-    let written = level
-        .with_exchange(run.exchange, |e| Writer::new(&mut e.back).and_then(|mut w| w.string(text)).is_ok());
+    let reply = level.tell(run.exchange, text);
     s.pop(1);
-    if written {
-        Reply::Error
-    } else {
-        Reply::NoMemory
-    }
+    reply
 }
 
 /// What a call's thread runs under the handler.

@@ -19,7 +19,6 @@ use super::decode::decode;
 use super::encode::{Encoder, Side};
 use super::level::Level;
 use super::link::Link;
-use super::parcel::Writer;
 use super::parked::{Done, Progress, Ticket};
 use super::proxy;
 use super::realm::{self, Realm};
@@ -294,13 +293,7 @@ fn send(s: State, realm: *mut Realm, ticket: Ticket, at: c_int, ok: bool) -> Rep
 fn failure(s: State, realm: *mut Realm, ticket: Ticket) -> Reply {
     let text = s.bytes(-1).unwrap_or(b"error in error handling");
     let Some(call) = wanted(realm, ticket) else { return Reply::Error };
-    let written = Level::Host(realm)
-        .with_exchange(call.exchange, |e| Writer::new(&mut e.back).and_then(|mut w| w.string(text)).is_ok());
-    if written {
-        Reply::Error
-    } else {
-        Reply::NoMemory
-    }
+    Level::Host(realm).tell(call.exchange, text)
 }
 
 /// Called with a token: gives the host function and its arguments.

@@ -153,7 +153,9 @@ end)
 describe("proxies let go", function()
   after_each(helpers.tidy)
 
-  -- Sends half a million functions by `turn(number of the turn)`, a thousand at a time, and asserts that neither side grew.
+  -- Sends half a million functions by `turn(number of the turn)`, a thousand at a time, and asserts that neither side kept them:
+  -- half a million of the smallest closures are 20 MB. What stays is the tables' high-water mark, a few MB at most, which moves with the
+  -- collectors' pace, so that the first turns can't show it.
   local function assert_flat(box, turn)
     for i = 1, 50 do turn(i) end
     collect(box)
@@ -161,9 +163,9 @@ describe("proxies let go", function()
     for i = 1, 500 do turn(i) end
     collect(box)
     local grown = (collectgarbage("count") - host) * 1024
-    assert(grown < MiB, ("the host grew by %d bytes"):format(grown))
+    assert(grown < 8 * MiB, ("the host grew by %d bytes"):format(grown))
     grown = box:usage().memory - inside
-    assert(grown < MiB, ("the box grew by %d bytes"):format(grown))
+    assert(grown < 8 * MiB, ("the box grew by %d bytes"):format(grown))
   end
 
   it("of half a million functions sent to a box and dropped", function()

@@ -22,7 +22,7 @@ local address = directory .. "/socket"
 -- Nothing of the user's own: neither configuration nor what was edited last.
 local environment = ("HOME=%s XDG_CONFIG_HOME=%s XDG_DATA_HOME=%s XDG_STATE_HOME=%s LUA_CPATH=%s"):format(
   quoted(directory), quoted(directory), quoted(directory), quoted(directory), quoted(cpath .. ";;"))
-local pid = checks.output_of(("%s setsid timeout 120 nvim --headless -i NONE -u %s --listen %s >%s 2>&1 </dev/null & echo $!"):format(
+local pid = checks.output_of(("%s setsid timeout 240 nvim --headless -i NONE -u %s --listen %s >%s 2>&1 </dev/null & echo $!"):format(
   environment, quoted(directory .. "/init.lua"), quoted(address), quoted(directory .. "/out"))):match("%d+")
 
 local function alive()

@@ -53,7 +53,7 @@ function server.start()
     checks.write(("%s/localhost/accounts/%s.dat"):format(d, name), 'return { ["password"] = "secret" }\n')
   end
   -- In a session of its own, so that it gets no signal meant for the test; never longer than the test may take.
-  local command = ("cd %s && setsid timeout 120 prosody -F --config %s/config.lua >%s/out 2>&1 </dev/null & echo $!"):format(d, d, d)
+  local command = ("cd %s && setsid timeout 240 prosody -F --config %s/config.lua >%s/out 2>&1 </dev/null & echo $!"):format(d, d, d)
   server.pid, server.port = checks.output_of(command):match("%d+"), port
 end
 

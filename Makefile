@@ -13,13 +13,14 @@ export SIZE SEED
 SECONDS ?= 120
 
 .DEFAULT_GOAL := build
-.PHONY: help build test soak demo bench count fuzz valgrind clean
+.PHONY: help build test soak demo docs bench count fuzz valgrind clean
 
 help:
 	@echo 'make build [LUA=5.4]                  build/<lua>/sandbox.so for $(LUAS)'
 	@echo 'make test [LUA=5.4] [SUITES="spec"]   every suite on each Lua; logs in build/log'
 	@echo 'make soak [LUA=5.4] [SOAK="driver"]    the sweeps and soaks in their long form; SIZE=n, SEED=n'
 	@echo 'make demo                             installs the rock in build/rocks and runs the examples with it'
+	@echo 'make docs                             the manual in build/docs, by LDoc'
 	@echo 'make bench [LUA=5.4]                  the benchmarks; of all Luas: bench/RESULTS.md and its chart'
 	@echo 'make count [LUA=5.4] [BASE=1]          instructions by kind of work, compared with bench/COUNTS.md'
 	@echo 'make fuzz [LUA=5.4] [SECONDS=120]     the fuzzers of fuzz/, each for so long, on 5.4 unless one is named'
@@ -43,6 +44,10 @@ soak:
 demo:
 	@scripts/setup test
 	@scripts/demo
+
+docs:
+	@scripts/setup test
+	@scripts/docs
 
 # About three minutes for all.
 bench:

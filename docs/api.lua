@@ -105,7 +105,7 @@
 --   any length, or nil or `""` at the end. Anything else makes the read fail (nil, message, errno), as does
 --   an error that it raises
 -- @tparam[opt] function writer `writer(s)`: gets each piece written; what it raises makes the write, flush or
---   close fail
+--   close fail, and so does nil and a message, with the third value as the number of the error
 -- @tparam[opt] function cleaner `cleaner()`: called once, when the handle is closed or collected
 -- @treturn file the handle; it stays the host's, also when given to a box
 -- @raise `bad argument #1 to 'newstream' (function expected, got number)` and the like; `not enough memory`

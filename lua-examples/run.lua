@@ -74,6 +74,14 @@ local EXAMPLES = {
             .. "an endless loop instead: cpu limit of 1 s exceeded\n"
             .. "an ever longer string instead: not enough memory\n",
     },
+    {
+        file = "unpack/main.lua",
+        title = "data that carries what unpacks it, as safe Lua, and a bomb",
+        output = "licence.lua: %d+ bytes, unpacked to the LICENSE of %d+\n"
+            .. "the GPL: packed smaller than it is, unpacked to the same\n"
+            .. "a bomb: after 1 MB output limit of 1048576 bytes exceeded\n"
+            .. "a bomb in memory: not enough memory\n",
+    },
 }
 
 local function quoted(s)

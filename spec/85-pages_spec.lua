@@ -5,6 +5,8 @@ local helpers = require "spec.helpers"
 local pages = require "spec.hosts.pages"
 
 local PAGES = {
+  "README.md",
+  "docs/grants.md",
   "docs/guide.md",
   "docs/migration.md",
   "docs/hosts/chat-bot.md",

@@ -106,7 +106,7 @@ if started then
     type_command("messages clear")
     type_command("Boxed local n = 0 while true do n = n + 1 end")
     soon(messages, "cpu limit of 0.5 s exceeded")
-    type_command("Boxed local t = {} for i = 1, 1e9 do t[i] = {} end")
+    type_command("Boxed local t = {} for i = 1, 1e9 do t[i] = ('x'):rep(1e5) .. i end")
     -- Or a crash in compiled code, where memory runs out there: the box's end, not Neovim's.
     soon(function()
       local said = messages()

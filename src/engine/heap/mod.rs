@@ -7,7 +7,8 @@
 //! | `budget` | the chain of limits that each byte is charged to |
 //! | `arena` | the header and the `lua_Alloc` |
 //! | `blocks` | how a heap is divided, and the lists of free blocks |
-//! | `image` | a heap at rest as bytes, and copies made of it |
+//! | `copy` | a heap at rest as bytes, put back or made into another |
+//! | `image` | a fresh state as bytes, and copies made of it |
 //! | `pages` | how much a heap touches, and what it gives back |
 //!
 //! Dropping a [`Heap`] drops everything in it: no walk, no `lua_close`.
@@ -19,6 +20,7 @@
 mod arena;
 mod blocks;
 mod budget;
+mod copy;
 mod image;
 mod pages;
 mod reserve;
@@ -30,6 +32,7 @@ use std::rc::Rc;
 
 pub use arena::{allocate, Arena};
 pub use budget::Budget;
+pub use copy::{HeapCopy, Moved};
 pub use image::Image;
 pub use slots::{fork_lock, fork_unlock, Slot};
 
@@ -90,7 +93,6 @@ impl Heap {
     }
 
     /// Bytes in use, as charged to the budget.
-    #[cfg(test)]
     pub fn live(&self) -> usize {
         self.arena().sizes().0
     }
@@ -117,7 +119,7 @@ impl Drop for Heap {
     fn drop(&mut self) {
         if !self.trusted {
             // The budget knows itself what was charged; dropping the slot gives all of it back.
-            self.budget.close();
+            self.budget.close_heap();
             return;
         }
         let (live, _, high) = self.arena().sizes();

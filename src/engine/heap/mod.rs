@@ -30,6 +30,8 @@ mod tests;
 
 use std::rc::Rc;
 
+use super::objects;
+
 pub use arena::{allocate, Arena};
 pub use budget::Budget;
 pub use copy::{HeapCopy, Moved};
@@ -86,8 +88,15 @@ impl Heap {
         self.trusted
     }
 
+    /// Where what an address lies in begins: this heap, or a loaded object.
+    pub fn start_around(&self, address: usize) -> usize {
+        match self.contains(address) {
+            true => self.header as usize,
+            false => objects::holder(address as u64).map_or(0, |object| object.start as usize),
+        }
+    }
+
     /// Whether an address lies in this heap's slot.
-    #[cfg(any(test, feature = "luajit"))]
     pub fn contains(&self, addr: usize) -> bool {
         addr.wrapping_sub(self.header as usize) < self.capacity()
     }

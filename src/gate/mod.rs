@@ -22,6 +22,7 @@
 //! | [`image`] | what most boxes are copies of when they are new |
 //! | [`run`] | one call into a box, as its own stack sees it |
 //! | [`autopsy`], [`trace`] | what is told of a box that was stopped, and of an error that went through several sides |
+//! | [`near`] | what of a host's file crosses without the driver |
 //! | [`driver`] | the flat loop that runs boxes and answers what they ask |
 
 pub mod allowance;
@@ -42,6 +43,7 @@ pub mod limits;
 pub mod link;
 mod memo;
 pub mod meter;
+pub mod near;
 pub mod opened;
 pub mod options;
 pub mod parcel;

@@ -41,6 +41,7 @@ build = {
          ["safelua.pipe"] = "command/safelua/pipe.lua",
          ["safelua.progress"] = "command/safelua/progress.lua",
          ["safelua.prompt"] = "command/safelua/prompt.lua",
+         ["safelua.replay"] = "command/safelua/replay.lua",
          ["safelua.report"] = "command/safelua/report.lua",
          ["safelua.terminal"] = "command/safelua/terminal.lua",
          ["safelua.units"] = "command/safelua/units.lua",

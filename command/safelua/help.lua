@@ -30,6 +30,9 @@ grants:
   --env NAME[=VALUE]      a variable of the environment; without a value, the one of this process
   --module NAME=PATH      what require "NAME" gives: a Lua file
 
+  --record FILE           writes down everything that the script is told, as a journal
+  --replay FILE           runs a journal again: the same outputs, errors and status, with no script, input or grant
+
   --report[=json]         at the end, tells on stderr how it came out and what it used; on a terminal, how far it
                           is while it runs and is silent
 

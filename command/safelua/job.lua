@@ -38,17 +38,38 @@ local function new_box(settings)
     return box
 end
 
+local function open_file(option, path)
+    local file, message = io.open(path, "wb")
+    if not file then
+        options.refuse("option '%s': %s", option, message)
+    end
+    return file
+end
+
+--- A job of a box that has run already.
+function Job.over(box, name)
+    return setmetatable({ box = box, name = name, args = {} }, Job)
+end
+
 --- A job for a box of its own. `script`: a path, `"-"` for stdin, or nil; `args`: what it gets as `...`, and in `arg`, with the
 -- script's name at 0.
 function Job.new(settings, script, args)
     local box = new_box(settings)
+    local journal = settings.record and open_file("--record", settings.record)
+    if journal then
+        -- Before anything has been called inside.
+        local ok, message = pcall(box.record, box, journal)
+        if not ok then
+            options.refuse("option '--record': %s", plain(message))
+        end
+    end
     local given = { [0] = script or "safelua" }
     for i, value in ipairs(args) do
         given[i] = value
     end
     box:set("arg", given)
     box:env(settings.env)
-    return setmetatable({ box = box, script = script, args = args, name = script == "-" and "stdin" or script }, Job)
+    return setmetatable({ box = box, script = script, args = args, name = script == "-" and "stdin" or script, journal = journal }, Job)
 end
 
 local unpack = rawget(table, "unpack") or rawget(_G, "unpack")
@@ -91,6 +112,22 @@ function Job:exit_code()
     return type(usage) == "table" and usage.exit or nil
 end
 
+-- Ends a recording; what its file refuses is an error of the job, if it has no other.
+function Job:end_recording()
+    if not self.journal then
+        return
+    end
+    local ok, message = true, nil
+    if self.status ~= "closed" then
+        ok, message = pcall(self.box.record, self.box, nil)
+    end
+    local closed, wrong = self.journal:close()
+    self.journal = nil
+    if self.exit == 0 and not (ok and closed) then
+        self.exit, self.error = 1, "the journal is not whole: " .. (ok and tostring(wrong) or plain(message))
+    end
+end
+
 --- Notes the outcome of a run.
 function Job:ended(ok, value)
     if self.finished then
@@ -108,6 +145,7 @@ function Job:ended(ok, value)
     else
         self.exit, self.error = self:failed(value)
     end
+    self:end_recording()
 end
 
 --- The exit status and the words for what a call raised.

@@ -7,7 +7,7 @@ use mlua::ffi::lua_State;
 
 use super::allowance::{shallow, Limits, Spent};
 use super::ledger::Ledger;
-use super::limits::{Asked, Limit};
+use super::limits::{Asked, Limit, Per};
 use super::opened::Files;
 use super::request::{Bound, Id, Stream};
 use super::threads::Threads;
@@ -73,6 +73,8 @@ pub struct Core {
     pub files: Files,
     pub exit: Cell<Option<i64>>,
     pub ledger: Ledger,
+    /// Whether scalars may go without a parcel. Whoever writes down what goes across switches it off: then all of it goes by exchanges.
+    pub direct: Cell<bool>,
     /// Mixed into what `tostring` shows.
     pub secret: u64,
     /// State of `math.random`.
@@ -110,6 +112,7 @@ impl Core {
             files: Files::default(),
             exit: Cell::new(None),
             ledger,
+            direct: Cell::new(true),
             secret,
             random: Cell::new(random),
             unseeded: Cell::new(false),
@@ -129,6 +132,28 @@ impl Core {
     /// The outermost box of the chain that can't go on.
     pub fn doomed(&self) -> Option<&Core> {
         self.chain().filter(|core| core.status.get() != Status::Ready).last()
+    }
+
+    /// Whether a call may go the short road: a box of the host's own, at rest, of which nothing is asked on the way.
+    pub fn is_plain(&self) -> bool {
+        let limits = self.limits.get();
+        self.status.get() == Status::Ready
+            && self.direct.get()
+            && self.running.get() == 0
+            && self.parent.is_none()
+            && !self.counted.get()
+            && self.compiles.get()
+            && !self.unseeded.get()
+            && limits.per == Per::Life
+            && limits.get(Limit::Instructions).is_infinite()
+            && self.ledger.is_settled()
+            && !(crate::lua::compat::V51 && self.is_filling())
+    }
+
+    /// Whether what fills the box may be garbage that no allocation of Lua's own has made it collect.
+    pub fn is_filling(&self) -> bool {
+        let (used, room) = (self.budget.used(), self.budget.headroom());
+        room < used / 4 && used.saturating_sub(self.collected.get()) > room
     }
 
     /// Assigns a stream.

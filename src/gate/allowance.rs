@@ -122,6 +122,18 @@ impl Core {
         (allowed as usize, victim)
     }
 
+    /// The same, all or nothing: false, and nothing is charged, where a limit is in the way.
+    pub fn charge_output_whole(&self, n: usize) -> bool {
+        let fits = self.chain().all(|core| {
+            let limit = core.limits.get().get(Limit::Output);
+            limit.is_infinite() || (limit as u64).saturating_sub(core.spent.get().output) >= n as u64
+        });
+        if fits {
+            self.charge_output(n);
+        }
+        fits
+    }
+
     /// How many levels of boxes there may be below this one, by its own limit and those of all above it.
     pub fn depth_left(&self) -> u32 {
         let left =

@@ -79,6 +79,8 @@ pub struct Core {
     pub secret: u64,
     /// State of `math.random`.
     pub random: Cell<[u64; 4]>,
+    /// Whether each answer that the box gets is written down: then none may pass the driver by.
+    pub recorded: Cell<bool>,
     /// The heap is a copy whose own generator, if it has one, is still that of all copies.
     pub unseeded: Cell<bool>,
 }
@@ -115,6 +117,7 @@ impl Core {
             direct: Cell::new(true),
             secret,
             random: Cell::new(random),
+            recorded: Cell::new(false),
             unseeded: Cell::new(false),
         }
     }

@@ -25,6 +25,7 @@
 //! | [`opening`] | the first turn of a box |
 //! | [`run`] | one call into a box, as its own stack sees it |
 //! | [`autopsy`], [`trace`] | what is told of a box that was stopped, and of an error that went through several sides |
+//! | [`near`] | what of a host's file crosses without the driver |
 //! | [`driver`] | the flat loop that runs boxes and answers what they ask |
 
 pub mod allowance;
@@ -45,6 +46,7 @@ pub mod limits;
 pub mod link;
 mod memo;
 pub mod meter;
+pub mod near;
 pub mod opened;
 mod opening;
 pub mod options;

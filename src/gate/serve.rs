@@ -142,7 +142,7 @@ pub fn perform(s: State) -> c_int {
 fn count_output(level: Level, call: Call) -> StreamOp {
     level.guarded(|| {
         if let Some(core) = realm::with(level, |realm| realm.find(call.id)).flatten() {
-            answer::limit_output(&core, call.exchange, "");
+            answer::limit_output(&core, call.exchange, answer::Place::HOST);
         }
     });
     StreamOp::Forward

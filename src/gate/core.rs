@@ -73,8 +73,6 @@ pub struct Core {
     pub files: Files,
     pub exit: Cell<Option<i64>>,
     pub ledger: Ledger,
-    /// Whether scalars may go without a parcel. Whoever writes down what goes across switches it off: then all of it goes by exchanges.
-    pub direct: Cell<bool>,
     /// Mixed into what `tostring` shows.
     pub secret: u64,
     /// State of `math.random`.
@@ -114,7 +112,6 @@ impl Core {
             files: Files::default(),
             exit: Cell::new(None),
             ledger,
-            direct: Cell::new(true),
             secret,
             random: Cell::new(random),
             recorded: Cell::new(false),
@@ -141,7 +138,7 @@ impl Core {
     pub fn is_plain(&self) -> bool {
         let limits = self.limits.get();
         self.status.get() == Status::Ready
-            && self.direct.get()
+            && !self.recorded.get()
             && self.running.get() == 0
             && self.parent.is_none()
             && !self.counted.get()

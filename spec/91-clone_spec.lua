@@ -332,7 +332,7 @@ describe("box:clone", function()
     box:opensandbox()
     local n = box:dostring [[
       below = sandbox.new()
-      below:dostring "t = ('x'):rep(1e5)"
+      below:dostring "t = ('x'):rep(1e5) collectgarbage()"
       clones = {}
       repeat
         local ok, clone = pcall(below.clone, below)
@@ -350,7 +350,7 @@ describe("box:clone", function()
     local bomb = helpers.box { memory = 4e6, cpu = 0.2 }
     bomb:opensandbox()
     assert.falsy(pcall(bomb.dostring, bomb, "local b = sandbox.new() local all = {} "
-      .. "while true do pcall(function() all[#all + 1] = b:clone() end) end"))
+      .. "local function fork() all[#all + 1] = b:clone() end while true do pcall(fork) end"))
     helpers.assert_stopped(bomb, "cpu")
   end)
 

@@ -183,8 +183,8 @@ impl Core {
     }
 
     /// Begins a call from the owner: fresh allowances where they last for a call. `alone`: no other is under way, but for those that
-    /// wait.
-    pub fn begin_call(&self, alone: bool) {
+    /// wait. The monotonic clock shows `now`.
+    pub fn begin_call(&self, alone: bool, now: u64) {
         if !alone {
             return;
         }
@@ -199,14 +199,24 @@ impl Core {
                 self.status.set(Status::Ready);
             }
         }
-        self.wall.begin(limits.get(Limit::Wall));
+        self.wall.begin(limits.get(Limit::Wall), now);
     }
 
-    /// Ends the outermost call.
-    pub fn end_call(&self) {
+    /// Ends the outermost call, when the monotonic clock shows `now`.
+    pub fn end_call(&self, now: u64) {
         let mut spent = self.spent.get();
-        spent.wall_total = spent.wall_total.saturating_add(self.wall.end());
+        spent.wall_total = spent.wall_total.saturating_add(self.wall.end(now));
         self.spent.set(spent);
+    }
+
+    /// Ends the one call under way in a box of the host's own, which has used so much CPU time, when the monotonic clock shows `now`.
+    pub fn end_alone(&self, used: u64, now: u64) {
+        let mut spent = self.spent.get();
+        spent.cpu = spent.cpu.saturating_add(used);
+        spent.cpu_total = spent.cpu_total.saturating_add(used);
+        spent.wall_total = spent.wall_total.saturating_add(self.wall.end(now));
+        self.spent.set(spent);
+        self.running.set(0);
     }
 
     /// Real time of all calls so far, ns.

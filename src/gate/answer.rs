@@ -82,6 +82,12 @@ fn said(exchange: *mut Exchange, text: &str, reply: Reply) -> Reply {
     }
 }
 
+/// Writes the realm's scalars where the exchange has what is sent; false where there is no memory.
+pub fn send_scalars(realm: &Realm, exchange: *mut Exchange) -> bool {
+    exchange_of(exchange)
+        .is_some_and(|e| Writer::new(&mut e.out).and_then(|mut w| realm.scalars.write(&mut w)).is_ok())
+}
+
 pub fn sent(exchange: *mut Exchange) -> Reader<'static> {
     match exchange_of(exchange) {
         Some(e) => Reader::new(e.buffer(Side::Out).as_slice()),

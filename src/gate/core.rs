@@ -8,7 +8,7 @@ use mlua::ffi::lua_State;
 use super::allowance::{shallow, Limits, Spent};
 use super::copies::Books;
 use super::ledger::Ledger;
-use super::limits::{Asked, Limit};
+use super::limits::{Asked, Limit, Per};
 use super::opened::Files;
 use super::request::{Bound, Id, Stream};
 use super::threads::Threads;
@@ -139,6 +139,28 @@ impl Core {
     /// The outermost box of the chain that can't go on.
     pub fn doomed(&self) -> Option<&Core> {
         self.chain().filter(|core| core.status.get() != Status::Ready).last()
+    }
+
+    /// Whether a call may go the short road: a box of the host's own, at rest, of which nothing is asked on the way.
+    pub fn is_plain(&self) -> bool {
+        let limits = self.limits.get();
+        self.status.get() == Status::Ready
+            && !self.recorded.get()
+            && self.running.get() == 0
+            && self.parent.is_none()
+            && !self.counted.get()
+            && self.compiles.get()
+            && !self.unseeded.get()
+            && limits.per == Per::Life
+            && limits.get(Limit::Instructions).is_infinite()
+            && self.ledger.is_settled()
+            && !(crate::lua::compat::V51 && self.is_filling())
+    }
+
+    /// Whether what fills the box may be garbage that no allocation of Lua's own has made it collect.
+    pub fn is_filling(&self) -> bool {
+        let (used, room) = (self.budget.used(), self.budget.headroom());
+        room < used / 4 && used.saturating_sub(self.collected.get()) > room
     }
 
     /// Assigns a stream.

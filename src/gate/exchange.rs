@@ -234,6 +234,12 @@ impl Desk {
         Desk { all: Vec::new(), takers: Vec::new(), busy: 0, payer }
     }
 
+    /// Gives back all that was lent; another pays from now on.
+    pub fn serve(&mut self, payer: Rc<Budget>) {
+        self.lower(0);
+        self.payer = Some(payer);
+    }
+
     /// How many exchanges are lent.
     pub fn height(&self) -> usize {
         self.busy

@@ -105,6 +105,18 @@ pub unsafe fn is_integer(state: *mut lua_State, index: c_int) -> bool {
     INTEGERS && lua_isinteger(state, index) != 0
 }
 
+/// The same of what is known to be a number.
+#[cfg(any(feature = "lua53", feature = "lua54", feature = "lua55"))]
+pub unsafe fn is_integer_number(state: *mut lua_State, index: c_int) -> bool {
+    lua_isinteger(state, index) != 0
+}
+
+/// The same of what is known to be a number.
+#[cfg(not(any(feature = "lua53", feature = "lua54", feature = "lua55")))]
+pub unsafe fn is_integer_number(_state: *mut lua_State, _index: c_int) -> bool {
+    false
+}
+
 /// Compiles text; bytecode is refused in every version, with the words of Lua 5.2 and later.
 pub unsafe fn load_text(state: *mut lua_State, code: *const u8, len: usize, name: *const c_char) -> c_int {
     if V51 && len > 0 && !code.is_null() && *code == 0x1b {

@@ -236,17 +236,17 @@
 -- @treturn ?string the traceback, or nil if there was no error
 
 --- Makes a mark: what the box and all boxes below it are now, to which `box:rollback` goes back.
--- The box must be at rest: no call into it under way; coroutines inside may be suspended anywhere. A mark's bytes are charged to the
--- box's `memory` until the mark has been collected.
+-- The box must be at rest: no call into it under way; coroutines inside may be suspended anywhere. A mark costs the state that made
+-- it its bytes until it has been collected: the host, or the box, whose `memory` pays for it.
 -- @function box:checkpoint
 -- @return the mark: a value to be kept, dropped, and used as often as wanted
 -- @raise where the box is not at rest; `not enough memory`; of a box that is killed or closed
 
---- Goes back to a mark: globals, closures, coroutines and boxes below are exactly what they were.
+--- Goes back to a mark: globals, closures, coroutines and boxes below are exactly what they were; also of a box that was killed since.
 -- Limits and what was spent, the assigned streams and environment, and what was read from or written to any stream are not rolled back.
 -- @function box:rollback
 -- @param mark one that this box's `box:checkpoint` gave
--- @raise where the box is not at rest; `mark of another sandbox`; of a box that is closed
+-- @raise where the box is not at rest; `mark of another sandbox`; `not enough memory`; of a box that is closed
 
 --- Makes an independent box in the same state as this one, with clones of all boxes below it.
 -- It has the same limits, streams, environment and functions of the host's, and is charged to the same boxes above. Not on LuaJIT,

@@ -102,7 +102,7 @@ pub const NO_MEMORY: &str = "not enough memory";
 
 /// Whether a value is an integer that can't be told from the number's looks: never in Lua 5.1 and 5.2.
 pub unsafe fn is_integer(state: *mut lua_State, index: c_int) -> bool {
-    INTEGERS && lua_type(state, index) == LUA_TNUMBER && lua_isinteger(state, index) != 0
+    INTEGERS && lua_isinteger(state, index) != 0
 }
 
 /// Compiles text; bytecode is refused in every version, with the words of Lua 5.2 and later.

@@ -235,6 +235,27 @@
 -- @function box:traceback
 -- @treturn ?string the traceback, or nil if there was no error
 
+--- Makes a mark: what the box and all boxes below it are now, to which `box:rollback` goes back.
+-- The box must be at rest: no call into it under way; coroutines inside may be suspended anywhere. A mark's bytes are charged to the
+-- box's `memory` until the mark has been collected.
+-- @function box:checkpoint
+-- @return the mark: a value to be kept, dropped, and used as often as wanted
+-- @raise where the box is not at rest; `not enough memory`; of a box that is killed or closed
+
+--- Goes back to a mark: globals, closures, coroutines and boxes below are exactly what they were.
+-- Limits and what was spent, the assigned streams and environment, and what was read from or written to any stream are not rolled back.
+-- @function box:rollback
+-- @param mark one that this box's `box:checkpoint` gave
+-- @raise where the box is not at rest; `mark of another sandbox`; of a box that is closed
+
+--- Makes an independent box in the same state as this one, with clones of all boxes below it.
+-- It has the same limits, streams, environment and functions of the host's, and is charged to the same boxes above. Not on LuaJIT,
+-- whose tables hash whole addresses.
+-- @function box:clone
+-- @tparam[opt] table options see `options`: what is to differ
+-- @treturn box the clone
+-- @raise where the box is not at rest, or can't be cloned; `not enough memory`; as `new` does for its options
+
 --- Disposes of the box and everything in it at once; none of its code runs.
 -- Closing twice is fine. Collection closes a box, and so does `<close>` in Lua 5.4. A function that the box called may close it:
 -- the call into the box then raises `sandbox is closed` when that function returns.

@@ -74,7 +74,8 @@ describe("scalars", function()
 
   it("may be answered by the host with a table, a string or an error", function()
     local function answer(n)
-      if n == 1 then return { n } elseif n == 2 then return "two" elseif n == 3 then error({ code = 3 }) elseif n == 4 then error("four", 0) end
+      if n == 1 then return { n } elseif n == 2 then return "two" end
+      if n == 3 then error({ code = 3 }) elseif n == 4 then error("four", 0) end
       return n
     end
     box:set("answer", answer)
@@ -199,9 +200,8 @@ describe("scalars", function()
     local inner = f
     for i = 1, 10 do
       local name, value = debug.getupvalue(f, i)
-      if name and type(value) == "function" and debug.getupvalue(value, 1) and type(select(2, debug.getupvalue(value, 1))) == "userdata" then
-        inner = value
-      end
+      local under = name and type(value) == "function" and select(2, debug.getupvalue(value, 1))
+      if type(under) == "userdata" then inner = value end
     end
     for _, other in ipairs { io.stdout, box, sandbox.newstream() } do
       assert.is_truthy(debug.setupvalue(inner, 1, other))

@@ -116,13 +116,13 @@ function Job:failed(value)
     local text
     if type(value) == "string" or type(value) == "number" then
         text = tostring(value)
-        local trace = status ~= "closed" and self.box:traceback()
-        -- It begins with the message, unless it is that of another error.
-        if trace and trace:sub(1, #text) == text then
-            text = trace
-        end
     else
         text = ("(error object is a %s value)"):format(type(value))
+    end
+    local trace = status ~= "closed" and self.box:traceback()
+    -- It begins with the message, unless it is that of another error.
+    if trace and trace:sub(1, #text) == text then
+        text = trace
     end
     if kind then
         return TIMES[kind] and 124 or 125, text, kind

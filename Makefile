@@ -13,13 +13,15 @@ export SIZE SEED
 SECONDS ?= 120
 
 .DEFAULT_GOAL := build
-.PHONY: help build test soak demo docs bench count fuzz valgrind clean
+.PHONY: help build test soak demo docs playground screenshot bench count fuzz valgrind clean
 
 help:
 	@echo 'make build [LUA=5.4]                  build/<lua>/sandbox.so for $(LUAS)'
 	@echo 'make test [LUA=5.4] [SUITES="spec"]   every suite on each Lua; logs in build/log'
 	@echo 'make soak [LUA=5.4] [SOAK="driver"]    the sweeps and soaks in their long form; SIZE=n, SEED=n'
 	@echo 'make demo                             installs the rock in build/rocks and runs the examples with it'
+	@echo 'make playground [PORT=8080]           a page to try programs on, at 127.0.0.1, until Ctrl-C'
+	@echo 'make screenshot                       draws docs/playground.png anew'
 	@echo 'make docs                             the manual in build/docs, by LDoc'
 	@echo 'make bench [LUA=5.4]                  the benchmarks; of all Luas: bench/RESULTS.md and its chart'
 	@echo 'make count [LUA=5.4] [BASE=1]          instructions by kind of work, compared with bench/COUNTS.md'
@@ -44,6 +46,18 @@ soak:
 demo:
 	@scripts/setup test
 	@scripts/demo
+
+PORT ?= 8080
+
+playground:
+	@scripts/setup playground
+	@scripts/build jit
+	@scripts/playground -p $(PORT)
+
+screenshot:
+	@scripts/setup test
+	@scripts/build jit
+	@luajit spec/playground/run.lua --screenshot docs/playground.png
 
 docs:
 	@scripts/setup test

@@ -223,12 +223,20 @@ describe("safelua with a stdout that nobody reads any more", function()
   end)
 end)
 
---- Runs a line of shell on a terminal of its own, which `script` makes, with this typed ahead.
-local no_terminal = not os.execute("command -v script >/dev/null 2>&1") and "there is no script(1) to make a terminal"
+local no_terminal = select(2, command.shell("command -v script")) == "" and "there is no script(1) to make a terminal"
 
-local function on_terminal(line, typed)
-  local status, out = command.shell(("HOME=/nonexistent timeout 60 script -qec %s /dev/null"):format(command.quoted(line)), typed)
-  return status, (out:gsub("\r", ""))
+--- Runs the command on a terminal of its own, which `script` makes, with this typed ahead. `linenoise`: the code of such a module;
+-- what is installed is not used.
+local function on_terminal(line, typed, linenoise)
+  local directory = helpers.directory()
+  for name, code in pairs { linenoise = linenoise or "error('none')", readline = "error('none')" } do
+    local file = assert(io.open(("%s/%s.lua"):format(directory, name), "w"))
+    file:write(code)
+    file:close()
+  end
+  local status, out = command.shell(("HOME=%s LUA_PATH='%s/?.lua;;' timeout 60 script -qec %s /dev/null")
+    :format(directory, directory, command.quoted(line)), typed)
+  return status, (out:gsub("\r", "")), directory
 end
 
 describe("safelua -i", function()
@@ -256,6 +264,20 @@ describe("safelua -i", function()
   it_unless(no_terminal, "is what happens on a terminal without a script", function()
     local _, out = on_terminal(command.line(), "1 + 1\nos.exit(0)\n")
     has(out, "safelua 0.", "> 2\n> ")
+  end)
+
+  it_unless(no_terminal, "reads lines by an editor, where Lua finds one, and keeps them in the user's home", function()
+    local _, out, home = on_terminal(command.line(), "do\nend\n1 + 1\nos.exit(0)\n", [[
+      local lines = {}
+      return {
+        linenoise = function(prompt) io.write("edited ", prompt) return io.read() end,
+        historyload = function(path) print("load", path) end,
+        historyadd = function(line) lines[#lines + 1] = line end,
+        historysave = function(path) print("save", path, #lines, lines[#lines]) end,
+      }
+    ]])
+    has(out, ("load\t%s/.safelua_history\n"):format(home), "edited > edited >> ",
+      ("save\t%s/.safelua_history\t1\tdo\nend\n"):format(home), "\t2\t1 + 1\n2\n")
   end)
 
   it_unless(no_terminal, "leaves alone a script on a terminal, whose prompts show before it reads", function()

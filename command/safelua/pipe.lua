@@ -1,8 +1,8 @@
 --- Several scripts in one process, each in a box of its own, each reading what the one before it writes.
 --
 -- The data pushes: what a box writes is handed on within that very write, to the coroutine that runs the next box, which goes on
--- until it wants more than there is. It waits there (a host function that yields), and the writer goes on. So no more is held than
--- one piece between two boxes. What a box sees as stdin is a stream made inside it, whose reader is that function.
+-- until it wants more than there is. It waits there (a host function that yields), and the writer goes on. So what is
+-- between two boxes is never more than a piece. What a box sees as stdin is a stream made inside it, whose reader is that function.
 
 local sandbox = require("sandbox")
 local Job = require("safelua.job")
@@ -48,14 +48,21 @@ function Stage:resume(...)
     end
 end
 
--- Hands a piece on. To write to a script that has ended is an error; who goes on all the same is ended, as by a signal.
+-- Hands on what was written. To write to a script that has ended is an error; who goes on all the same is ended, as by a signal.
 function Stage:hand_on(s)
-    if self.over then
-        -- What lay in the buffer of an ended one.
-        return self.next.over and nil or self.next:resume(s)
-    elseif not self.next.over then
-        return self.next:resume(s)
-    elseif self.refused then
+    -- The reader pays for what it gets: not for more at once than it would get from a pipe.
+    for at = 1, #s, PIECE do
+        if self.next.over then
+            return self:refuse()
+        end
+        self.next:resume(#s <= PIECE and s or s:sub(at, at + PIECE - 1))
+    end
+    return true
+end
+
+function Stage:refuse()
+    -- What lay in the buffer of one that has ended itself is of no interest.
+    if self.refused and not self.over then
         self.job:end_quietly()
     end
     self.refused = true

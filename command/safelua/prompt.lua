@@ -21,7 +21,10 @@ local function plain_reader()
         io.stdout:write(prompt)
         io.stdout:flush()
         return io.stdin:read("*l")
-    end, function() end
+    end
+end
+
+local function nothing()
 end
 
 -- Each of these, where it is installed, edits the line and keeps a history in the user's home.
@@ -41,8 +44,8 @@ local EDITORS = {
     function(history)
         local readline = require("readline")
         readline.set_options({ histfile = history or "", keeplines = 1000, auto_add = false })
-        return readline.readline, function(line)
-            readline.add_history(line)
+        return readline.readline, readline.add_history, function()
+            -- Appends what is new, so once.
             if history then
                 pcall(readline.save_history)
             end
@@ -51,15 +54,24 @@ local EDITORS = {
 }
 
 local function line_reader(here)
+    if not (here.stdin and here.stdout) then
+        return plain_reader(), nothing, nothing
+    end
     local home = os.getenv("HOME")
     local history = home and home .. "/.safelua_history"
-    for _, editor in ipairs(here.stdin and here.stdout and EDITORS or {}) do
-        local ok, read, remember = pcall(editor, history)
+    local file = history and io.open(history, "a")
+    if file then
+        file:close()
+    else
+        history = nil
+    end
+    for _, editor in ipairs(EDITORS) do
+        local ok, read, remember, save = pcall(editor, history)
         if ok and read then
-            return read, remember
+            return read, remember, save or nothing
         end
     end
-    return plain_reader()
+    return plain_reader(), nothing, nothing
 end
 
 -- The code begins as an expression, or with the `=` of old; else it is statements. nil and a message where it is neither; true where
@@ -104,7 +116,7 @@ end
 
 --- Runs the prompt until the end of stdin, or until a line calls os.exit. A box that a limit has killed is replaced by a new one.
 return function(settings, job, here, connect)
-    local read, remember = line_reader(here)
+    local read, remember, save = line_reader(here)
     local runner
     local function revive()
         if job.box:status() == "killed" then
@@ -141,6 +153,7 @@ return function(settings, job, here, connect)
             end
         end
     end
+    save()
     if here.stdin and not job:exit_code() then
         io.stdout:write("\n")
     end

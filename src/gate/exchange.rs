@@ -35,7 +35,7 @@ impl Bill {
     pub fn raise_to(&mut self, total: usize) -> Result<(), NoMemory> {
         let more = total.saturating_sub(self.charged);
         if let Some(budget) = &self.payer {
-            if !budget.charge(more) {
+            if !budget.charge_outside(more) {
                 return Err(NoMemory);
             }
         }
@@ -47,7 +47,7 @@ impl Bill {
     pub fn lower_to(&mut self, total: usize) {
         let less = self.charged.saturating_sub(total);
         if let Some(budget) = &self.payer {
-            budget.release(less);
+            budget.release_outside(less);
         }
         self.charged -= less;
     }
@@ -170,6 +170,8 @@ pub struct Exchange {
     pub memo: Memo,
     /// One byte for each table around the value that is written or read: see the walkers.
     pub phases: Buffer,
+    /// What the writer keeps of each of those tables: see [`super::encode`].
+    pub places: Buffer,
     /// Whether a table has been met more than once.
     pub shared: bool,
     /// Whether the sender has collected to make room.
@@ -184,6 +186,7 @@ impl Exchange {
         self.out.pay_by(payer.clone())?;
         self.back.pay_by(payer.clone())?;
         self.phases.pay_by(payer.clone())?;
+        self.places.pay_by(payer.clone())?;
         for transit in &mut self.transits {
             transit.numbers.pay_by(payer.clone())?;
         }
@@ -202,6 +205,7 @@ impl Exchange {
         self.out.reset();
         self.back.reset();
         self.phases.reset();
+        self.places.reset();
         self.memo.reset();
         for transit in &mut self.transits {
             transit.end();

@@ -37,7 +37,7 @@ fn file_of(core: &Core, whose: Whose) -> Option<(usize, bool)> {
 }
 
 /// Reads one item, by way of `place`. `None`: it has to be asked for.
-pub fn read<'a>(level: Level, whose: Whose, format: Format, place: &'a mut Place) -> Option<&'a [u8]> {
+pub fn read(level: Level, whose: Whose, format: Format, place: &mut Place) -> Option<&[u8]> {
     let core = level.core()?;
     level.guarded(|| {
         let (address, _) = file_of(core, whose)?;

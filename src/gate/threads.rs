@@ -57,7 +57,8 @@ impl Threads {
         let (mut places, others) = (self.0.try_borrow_mut().ok()?, other.0.try_borrow().ok()?);
         places.clear();
         places.try_reserve(others.len()).ok()?;
-        places.extend_from_slice(&others);
+        // Where they lie in this heap is found out by the next call.
+        places.extend(others.iter().map(|place| Place { ready: None, ..*place }));
         Some(())
     }
 

@@ -194,6 +194,19 @@ describe("scalars", function()
     assert.is_nil(box:usage().exit)
   end)
 
+  it("know a box that has been returned to a mark", function()
+    box:dostring "x = 1 function f(n) return n + x end"
+    local f = box:get "f"
+    assert.are.equal(2, f(1))
+    local mark = box:checkpoint()
+    box:dostring "x = 10 function g(n) return n end"
+    local g = box:get "g"
+    assert.are.same({ 11, 2 }, { f(1), g(2) })
+    box:rollback(mark)
+    assert.are.same({ 2, false, "the function is gone" }, { f(1), pcall(g, 2) })
+    assert.are.equal(3, f(2))
+  end)
+
   it("don't let a host with debug take another userdata for a function of a box's", function()
     box:dostring "function f(n) return n end"
     local f = box:get "f"

@@ -278,7 +278,7 @@ impl Driver<'_> {
             image::tested(true);
         }
         if run.entry.is_opening() {
-            reply = self.opened(&core, reply, run.exchange);
+            reply = self.opened(&core, run.entry, reply, run.exchange);
         }
         drop(run);
         ended(self.realm, &core);
@@ -289,7 +289,10 @@ impl Driver<'_> {
     }
 
     /// A box has been made, or not.
-    fn opened(&self, core: &Rc<Core>, reply: Reply, exchange: *mut Exchange) -> Reply {
+    fn opened(&self, core: &Rc<Core>, entry: Entry, reply: Reply, exchange: *mut Exchange) -> Reply {
+        if reply == Reply::Values && entry == Entry::Rehash {
+            return reply;
+        }
         if reply == Reply::Values {
             image::offer(core);
             let id = core.id;

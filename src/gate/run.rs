@@ -9,7 +9,7 @@ use std::os::raw::{c_int, c_void};
 use std::rc::Rc;
 use std::sync::atomic::Ordering::Relaxed;
 
-use mlua::ffi::lua_State;
+use mlua::ffi::{lua_CFunction, lua_State};
 
 use super::answer;
 use super::core::Core;
@@ -23,12 +23,14 @@ use super::request::{Entry, Id, Reply, Request};
 use super::serve::{Call, What};
 use super::wall::Kept;
 use crate::engine::clock::Beat;
+#[cfg(not(feature = "luajit"))]
+use crate::engine::heap::tables;
 use crate::engine::seat::Seat;
 use crate::engine::stack::BoxStack;
 use crate::engine::switch::{run_on, Task};
 use crate::engine::zone::{ZONE_HOST, ZONE_VM};
 use crate::guest;
-use crate::lua::{compat, function, State};
+use crate::lua::{compat, function, Kind, State};
 
 /// A call into a box.
 pub struct Run {
@@ -128,7 +130,8 @@ pub unsafe fn body(seat: &'static Seat, argument: *mut c_void) {
     seat.zone.zone.store(ZONE_VM, Relaxed);
     let outcome = match run.entry {
         Entry::Open => open(seat, run),
-        Entry::Check => check(seat, run),
+        Entry::Check => check(seat, run, function(check_entry)),
+        Entry::Rehash => check(seat, run, function(rehash_entry)),
         _ => call(seat, run),
     };
     seat.zone.zone.store(ZONE_HOST, Relaxed);
@@ -191,19 +194,39 @@ fn open_entry(s: State) -> c_int {
     0
 }
 
-/// Tests a state that was made of an image.
-fn check(seat: &'static Seat, run: &Run) -> Reply {
+/// Does something on the main thread of a state that is a copy, before anything else runs there.
+fn check(seat: &'static Seat, run: &Run, entry: lua_CFunction) -> Reply {
     // SAFETY: the state is live, and this is its stack.
     let main = unsafe { State::new(run.core.main.get()) };
     seat.current.store(main.as_ptr(), Relaxed);
     seat.base.set(main.as_ptr());
-    let well = main.protected(function(check_entry), std::ptr::null_mut());
+    let well = main.protected(entry, std::ptr::null_mut());
     main.set_top(0);
     if well {
         Reply::Values
     } else {
         Reply::Error
     }
+}
+
+/// Puts keys in their places that have moved, and looks whether ours are found.
+fn rehash_entry(s: State) -> c_int {
+    #[cfg(not(feature = "luajit"))]
+    if let Some(core) = Level::of(s).core() {
+        let mut index = 0;
+        while let Some(table) = core.copies.moved_table(index) {
+            // SAFETY: bare, and nothing has run here since the tables were found.
+            if !unsafe { tables::rehash(s.as_ptr(), table, &|address| core.copies.has_moved(address)) } {
+                s.raise(c"too many keys have moved");
+            }
+            index += 1;
+        }
+    }
+    s.registry_get(key(THREADS));
+    if s.kind(-1) != Kind::Table {
+        s.raise(c"tables of this build of Lua can't be read");
+    }
+    0
 }
 
 fn check_entry(s: State) -> c_int {
@@ -412,7 +435,7 @@ fn entry(s: State) -> c_int {
             s.set_top(0);
             0
         }
-        Entry::Open | Entry::Check => 0,
+        Entry::Open | Entry::Check | Entry::Rehash => 0,
     };
     Encoder::new(s, level, run.exchange, Side::Back, Link::Owner).named(c"result").encode(
         s.top() - results + 1,

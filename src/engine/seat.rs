@@ -114,6 +114,16 @@ impl Seat {
         }
     }
 
+    /// Forgets how the last turn went, before the next on the same stack.
+    pub fn renew(&self) {
+        self.zone.pending.store(0, Relaxed);
+        self.stage.store(STAGE_NONE, Relaxed);
+        self.current.store(ptr::null_mut(), Relaxed);
+        if self.position.get().line > 0 {
+            self.position.set(Position::UNKNOWN);
+        }
+    }
+
     /// Forgets the last run, before the stack goes back to the pool or takes a new one.
     pub fn clear(&self) {
         self.zone.zone.store(super::zone::ZONE_HOST, Relaxed);

@@ -44,6 +44,10 @@ pub enum Event {
     Exited,
     /// The heap can't go on: see [`Cause`].
     Killed(Cause),
+    /// An exchange is needed for what comes of the call.
+    Room,
+    /// The turn has come to its end; the stack waits for the next.
+    Done,
 }
 
 /// Why a stack was left in the middle of something.
@@ -119,6 +123,13 @@ impl Task {
         self.finish();
     }
 
+    /// Ends a stack that waits for its next turn, and gives it back to the pool.
+    pub fn retire(mut self) {
+        // SAFETY: as in `abandon`; it stands in `rest`.
+        unsafe { self.coroutine.force_reset() };
+        self.finish();
+    }
+
     /// Gives the stack of a run that has ended back to the pool.
     pub fn finish(self) {
         let Task { coroutine, deep, .. } = self;
@@ -150,6 +161,16 @@ pub unsafe fn ask(seat: &Seat, event: Event) -> Message {
     let message = unsafe { suspend(seat, event) };
     seat.zone.zone.store(zone, Relaxed);
     message
+}
+
+/// Ends a turn, and waits for the next.
+///
+/// # Safety
+/// As [`ask`], by code that no Lua code has called.
+pub unsafe fn rest(seat: &Seat) {
+    seat.zone.zone.store(ZONE_HOST, Relaxed);
+    // SAFETY: as for this function.
+    unsafe { suspend(seat, Event::Done) };
 }
 
 /// What code of ours needs of a box's stack, calls of the C library included.

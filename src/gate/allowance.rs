@@ -127,6 +127,18 @@ impl Core {
         (allowed as usize, victim)
     }
 
+    /// The same, all or nothing: false, and nothing is charged, where a limit is in the way.
+    pub fn charge_output_whole(&self, n: usize) -> bool {
+        let fits = self.chain().all(|core| {
+            let limit = core.limits.get().get(Limit::Output);
+            limit.is_infinite() || (limit as u64).saturating_sub(core.spent.get().output) >= n as u64
+        });
+        if fits {
+            self.charge_output(n);
+        }
+        fits
+    }
+
     /// How many levels of boxes there may be below this one, by its own limit and those of all above it.
     pub fn depth_left(&self) -> u32 {
         let left =
@@ -171,8 +183,8 @@ impl Core {
     }
 
     /// Begins a call from the owner: fresh allowances where they last for a call. `alone`: no other is under way, but for those that
-    /// wait.
-    pub fn begin_call(&self, alone: bool) {
+    /// wait. The monotonic clock shows `now`.
+    pub fn begin_call(&self, alone: bool, now: u64) {
         if !alone {
             return;
         }
@@ -187,14 +199,24 @@ impl Core {
                 self.status.set(Status::Ready);
             }
         }
-        self.wall.begin(limits.get(Limit::Wall));
+        self.wall.begin(limits.get(Limit::Wall), now);
     }
 
-    /// Ends the outermost call.
-    pub fn end_call(&self) {
+    /// Ends the outermost call, when the monotonic clock shows `now`.
+    pub fn end_call(&self, now: u64) {
         let mut spent = self.spent.get();
-        spent.wall_total = spent.wall_total.saturating_add(self.wall.end());
+        spent.wall_total = spent.wall_total.saturating_add(self.wall.end(now));
         self.spent.set(spent);
+    }
+
+    /// Ends the one call under way in a box of the host's own, which has used so much CPU time, when the monotonic clock shows `now`.
+    pub fn end_alone(&self, used: u64, now: u64) {
+        let mut spent = self.spent.get();
+        spent.cpu = spent.cpu.saturating_add(used);
+        spent.cpu_total = spent.cpu_total.saturating_add(used);
+        spent.wall_total = spent.wall_total.saturating_add(self.wall.end(now));
+        self.spent.set(spent);
+        self.running.set(0);
     }
 
     /// Real time of all calls so far, ns.

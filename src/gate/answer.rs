@@ -82,6 +82,12 @@ fn said(exchange: *mut Exchange, text: &str, reply: Reply) -> Reply {
     }
 }
 
+/// Writes the realm's scalars where the exchange has what is sent; false where there is no memory.
+pub fn send_scalars(realm: &Realm, exchange: *mut Exchange) -> bool {
+    exchange_of(exchange)
+        .is_some_and(|e| Writer::new(&mut e.out).and_then(|mut w| realm.scalars.write(&mut w)).is_ok())
+}
+
 pub fn sent(exchange: *mut Exchange) -> Reader<'static> {
     match exchange_of(exchange) {
         Some(e) => Reader::new(e.buffer(Side::Out).as_slice()),
@@ -345,11 +351,11 @@ pub fn payload(exchange: *mut Exchange) -> &'static [u8] {
 
 /// Counts what is to be written as output; what goes past a limit is cut off. What fits is still written: whoever ran out is stopped
 /// when control would come back.
-pub fn limit_output(core: &Core, exchange: *mut Exchange, position: &str) {
+pub fn limit_output(core: &Core, exchange: *mut Exchange, place: Place) {
     let (allowed, victim) = core.charge_output(payload(exchange).len());
     if let Some(victim) = victim {
         shorten(exchange, allowed);
-        victim.exhaust(Limit::Output, position);
+        victim.exhaust(Limit::Output, &place.position());
     }
 }
 
@@ -362,7 +368,7 @@ fn stream_request(
 ) -> Answer {
     let (bound, _) = core.binding(stream);
     if op == StreamOp::Write && stream != Stream::In {
-        limit_output(core, exchange, &place.position());
+        limit_output(core, exchange, place);
     }
     if bound == Bound::Object {
         return for_owner(request).map_or(Answer::Reply(Reply::NoMemory), Answer::Owner);
@@ -398,7 +404,7 @@ fn given_request(
     let Some(address) = core.ledger.file(number) else { return Answer::Reply(driver_io::closed(exchange)) };
     let is_output = [Stream::Out, Stream::Err].iter().any(|&s| core.binding(s).0 == Bound::File(address));
     if op == StreamOp::Write && is_output {
-        limit_output(core, exchange, &place.position());
+        limit_output(core, exchange, place);
     }
     let reply = driver_io::operate(address, op, payload(exchange), exchange, place.deadline);
     concluded(core, reply)

@@ -8,7 +8,7 @@ use mlua::ffi::lua_State;
 use super::allowance::{shallow, Limits, Spent};
 use super::copies::Books;
 use super::ledger::Ledger;
-use super::limits::{Asked, Limit};
+use super::limits::{Asked, Limit, Per};
 use super::opened::Files;
 use super::request::{Bound, Id, Stream};
 use super::threads::Threads;
@@ -80,6 +80,8 @@ pub struct Core {
     pub secret: u64,
     /// State of `math.random`.
     pub random: Cell<[u64; 4]>,
+    /// Whether each answer that the box gets is written down: then none may pass the driver by.
+    pub recorded: Cell<bool>,
     /// The heap is a copy whose own generator, if it has one, is still that of all copies.
     pub unseeded: Cell<bool>,
     /// Marks, and what else copies need.
@@ -118,6 +120,7 @@ impl Core {
             ledger,
             secret,
             random: Cell::new(random),
+            recorded: Cell::new(false),
             unseeded: Cell::new(false),
             copies: Books::default(),
         }
@@ -136,6 +139,28 @@ impl Core {
     /// The outermost box of the chain that can't go on.
     pub fn doomed(&self) -> Option<&Core> {
         self.chain().filter(|core| core.status.get() != Status::Ready).last()
+    }
+
+    /// Whether a call may go the short road: a box of the host's own, at rest, of which nothing is asked on the way.
+    pub fn is_plain(&self) -> bool {
+        let limits = self.limits.get();
+        self.status.get() == Status::Ready
+            && !self.recorded.get()
+            && self.running.get() == 0
+            && self.parent.is_none()
+            && !self.counted.get()
+            && self.compiles.get()
+            && !self.unseeded.get()
+            && limits.per == Per::Life
+            && limits.get(Limit::Instructions).is_infinite()
+            && self.ledger.is_settled()
+            && !(crate::lua::compat::V51 && self.is_filling())
+    }
+
+    /// Whether what fills the box may be garbage that no allocation of Lua's own has made it collect.
+    pub fn is_filling(&self) -> bool {
+        let (used, room) = (self.budget.used(), self.budget.headroom());
+        room < used / 4 && used.saturating_sub(self.collected.get()) > room
     }
 
     /// Assigns a stream.

@@ -6,8 +6,8 @@ use super::encode::Side;
 use super::exchange::Exchange;
 use super::level::Level;
 use super::link::Link;
-use super::parcel::{Item, Reader};
-use crate::lua::{Kind, State};
+use super::parcel::{Item, Reader, Sizes};
+use crate::lua::State;
 
 /// What the innermost table waits for.
 const KEY: u8 = 0;
@@ -31,7 +31,10 @@ pub fn decode(s: State, level: Level, exchange: *mut Exchange, side: Side, link:
     } else {
         0
     };
-    let mut decoder = Decoder { state: s, level, exchange, side, link, reader, list, tables: 0, later: 0 };
+    // A pair takes two bytes at least.
+    let pairs = reader.left() as u64 / 2;
+    let mut decoder =
+        Decoder { state: s, level, exchange, side, link, reader, list, pairs, tables: 0, later: 0 };
     for _ in 0..count {
         decoder.value();
     }
@@ -60,6 +63,8 @@ struct Decoder {
     reader: Reader<'static>,
     /// Where on the stack the tables lie by number, and after those the ones whose pairs come later; 0 if nowhere.
     list: c_int,
+    /// Pairs that there can still be in the parcel: no more room is made than it warrants.
+    pairs: u64,
     tables: i64,
     later: i64,
 }
@@ -79,19 +84,23 @@ impl Decoder {
             filled += 1;
             self.state.raw_geti(self.list, total + filled);
             self.level.with_exchange(self.exchange, |e| e.phases.clear());
-            self.note_phase();
+            self.note_phase(KEY);
             self.walk(1);
             self.state.pop(1);
         }
     }
 
     /// Pushes a new table with the next number.
-    fn begin(&mut self) {
+    fn begin(&mut self, sizes: Sizes) {
         let s = self.state;
         if !s.has_room(10) {
             s.raise(c"tables nested too deep");
         }
-        s.new_table();
+        match self.pairs.checked_sub(sizes.pairs()) {
+            Some(left) => self.pairs = left,
+            None => broken(s),
+        }
+        s.new_table_sized(sizes.array as c_int, sizes.hash as c_int);
         self.tables += 1;
         if self.list != 0 {
             // Behind that many lie the tables that come later.
@@ -103,8 +112,8 @@ impl Decoder {
         }
     }
 
-    fn note_phase(&self) {
-        let noted = self.level.with_exchange(self.exchange, |e| e.phases.append(&[KEY]).is_ok());
+    fn note_phase(&self, waits: u8) {
+        let noted = self.level.with_exchange(self.exchange, |e| e.phases.append(&[waits]).is_ok());
         if !noted {
             self.state.push_cstr(c"not enough memory");
             self.state.error();
@@ -118,13 +127,23 @@ impl Decoder {
     /// Reads up to the end of one value, with `depth` tables around what comes next.
     fn walk(&mut self, mut depth: usize) {
         let (s, level, exchange) = (self.state, self.level, self.exchange);
+        // Of the innermost table; of those around it the exchange has it.
+        let mut waits = KEY;
         loop {
             let Some(item) = self.reader.item() else { broken(s) };
+            // Whether it may stand in a table: as a key, as a value.
+            let mut fits = [true; 2];
             match item {
-                Item::Nil => s.push_nil(),
+                Item::Nil => {
+                    s.push_nil();
+                    fits = [false; 2];
+                }
                 Item::Boolean(b) => s.push_bool(b),
                 Item::Integer(n) => s.push_integer(n),
-                Item::Float(n) => s.push_number(n),
+                Item::Float(n) => {
+                    s.push_number(n);
+                    fits = [!n.is_nan(), true];
+                }
                 Item::String(bytes) => s.push_bytes(bytes),
                 Item::Again(n) => {
                     if self.list == 0 || i64::from(n) >= self.tables {
@@ -136,33 +155,40 @@ impl Decoder {
                     let again = self.link.receive_export(s, level, n);
                     self.note_received(again);
                 }
-                Item::Home(n) => self.link.receive_home(s, n),
+                Item::Home(n) => {
+                    self.link.receive_home(s, n);
+                    fits = [!s.is_nil(-1); 2];
+                }
                 Item::Stream(word) => {
                     let again = self.link.receive_stream(s, level, word);
                     self.note_received(again);
                 }
-                Item::Standard(n) => self.link.receive_standard(s, n),
+                Item::Standard(n) => {
+                    self.link.receive_standard(s, n);
+                    fits = [!s.is_nil(-1); 2];
+                }
                 Item::Later => {
                     if self.list == 0 {
                         broken(s);
                     }
-                    self.begin();
+                    self.begin(Sizes::default());
                     self.later += 1;
                     s.copy(-1);
                     s.raw_seti(self.list, i64::from(self.reader.tables) + self.later);
                 }
-                Item::Begin => {
-                    self.begin();
-                    self.note_phase();
+                Item::Begin(sizes) => {
+                    self.begin(sizes);
+                    self.note_phase(waits);
+                    waits = KEY;
                     depth += 1;
                     continue;
                 }
                 Item::End => {
                     // A key without its value would stand where the table is expected.
-                    if depth == 0 || waits(level, exchange) != KEY {
+                    if depth == 0 || waits != KEY {
                         broken(s);
                     }
-                    level.with_exchange(exchange, |e| e.phases.vec().pop());
+                    waits = level.with_exchange(exchange, |e| e.phases.vec().pop()).unwrap_or(KEY);
                     depth -= 1;
                     // The finished table is on top: a value like any other.
                 }
@@ -170,26 +196,19 @@ impl Decoder {
             if depth == 0 {
                 return;
             }
-            if waits(level, exchange) == KEY {
-                level.with_exchange(exchange, |e| set_last(e.phases.vec(), VALUE));
+            let [as_key, as_value] = fits;
+            if waits == KEY {
+                if !as_key {
+                    broken(s);
+                }
+                waits = VALUE;
             } else {
-                let no_key = s.is_nil(-2) || (s.kind(-2) == Kind::Number && s.number(-2).is_nan());
-                if no_key || s.is_nil(-1) {
+                if !as_value {
                     broken(s);
                 }
                 s.raw_set(-3);
-                level.with_exchange(exchange, |e| set_last(e.phases.vec(), KEY));
+                waits = KEY;
             }
         }
-    }
-}
-
-fn waits(level: Level, exchange: *mut Exchange) -> u8 {
-    level.with_exchange(exchange, |e| e.phases.as_slice().last().copied().unwrap_or(KEY))
-}
-
-fn set_last(phases: &mut [u8], phase: u8) {
-    if let Some(last) = phases.last_mut() {
-        *last = phase;
     }
 }

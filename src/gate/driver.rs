@@ -8,11 +8,14 @@
 //! of one below it. Whatever was begun after an activation goes with it when it is stopped.
 
 mod entry;
+mod short;
 mod stop;
 
 use std::rc::Rc;
 
 pub(super) use entry::{abandon, from_host, go_on};
+pub(super) use short::call as short;
+pub use short::Short;
 
 use super::answer::{self, Answer, Place};
 use super::core::{Core, Status};
@@ -26,8 +29,6 @@ use super::request::{Entry, Reply, Request};
 use super::run::{self, Run};
 use super::serve::{self, Call, What};
 use crate::engine::clock::{self, NEVER};
-use crate::engine::spare::room_for;
-use crate::engine::stack::BoxStack;
 use crate::engine::switch::Task;
 use crate::engine::{Cause, Event, Finish, Message};
 use crate::host::driver_io;
@@ -92,7 +93,8 @@ impl Driver<'_> {
         owner: Option<usize>,
     ) -> Result<(), Reply> {
         if entry.is_call() {
-            core.begin_call(core.running.get() == 0 || self.realm.parking.all_wait(&core));
+            let alone = core.running.get() == 0 || self.realm.parking.all_wait(&core);
+            core.begin_call(alone, self.meter.now());
         }
         if core.doomed().is_some_and(|doomed| std::ptr::eq(doomed, &*core)) {
             return Err(answer::error(exchange, &core.excuse(false)));
@@ -100,19 +102,17 @@ impl Driver<'_> {
         if self.activations.len() >= MAX_ACTIVATIONS {
             return Err(answer::error(exchange, "C stack overflow"));
         }
-        let Some(stack) = BoxStack::take() else { return Err(Reply::NoMemory) };
         if self.activations.try_reserve(1).is_err() || self.waiting.try_reserve(1).is_err() {
-            return Err(Reply::NoMemory);
-        }
-        if !room_for::<Run>() {
             return Err(Reply::NoMemory);
         }
         let thread = if entry.is_opening() { Some(0) } else { core.threads.take() };
         let Some(thread) = thread else { return Err(Reply::NoMemory) };
+        let Some((task, run)) = self.realm.workers.take(&core, self.realm, entry, exchange, thread) else {
+            core.threads.give_back(thread, core.threads.is_made(thread));
+            return Err(Reply::NoMemory);
+        };
         core.running.set(core.running.get() + 1);
         core.exit.set(None);
-        let run = Box::new(Run::new(core, self.realm, entry, exchange, thread));
-        let task = run::prepare(stack, &run);
         self.activations.push(Activation { task, run, owner });
         self.current = self.activations.len() - 1;
         Ok(())
@@ -153,7 +153,17 @@ impl Driver<'_> {
         counting::begin(&core, activation.task.seat(), self.meter.beat(), activation.run.entry);
         clock::signal::pass_on(activation.task.seat(), self.meter.beat());
         let said = self.meter.resume(|| activation.task.resume(message));
+        self.heed(core, said)
+    }
+
+    /// Answers what the current activation has said.
+    fn heed(&mut self, core: Rc<Core>, said: Result<Event, Finish>) -> Step {
+        let current = self.current;
+        let Some(activation) = self.activations.get_mut(current) else {
+            return Step::Done(Reply::NoMemory);
+        };
         let stuck = counting::settle(&core, activation.task.seat(), self.meter.beat());
+        let outcome = activation.run.outcome.get();
         match said {
             // The handles of boxes below are closed by finalizers of ours: those are let through.
             Ok(Event::Ask) if stuck && !matches!(activation.run.request.get(), Request::Close { .. }) => {
@@ -161,14 +171,15 @@ impl Driver<'_> {
                 self.killed(&core, Cause::Deadline)
             }
             Ok(Event::Ask) => self.ask(&core),
+            // Whoever takes the short road has left it by now, and has been given one.
+            Ok(Event::Room) => self.reply_to(current, Reply::NoMemory),
             Ok(Event::Served) => self.served(),
             Ok(Event::Left) => self.left(&core),
             Ok(Event::Exited) => self.finished(Reply::Values, true),
+            Ok(Event::Done) => self.finished(outcome, false),
             Ok(Event::Killed(cause)) | Err(Finish::Killed(cause)) => self.killed(&core, cause),
-            Err(Finish::Done) => {
-                let outcome = self.activations.get(current).map_or(Reply::NoMemory, |a| a.run.outcome.get());
-                self.finished(outcome, false)
-            }
+            // No call returns.
+            Err(Finish::Done) => self.killed(&core, Cause::Fault),
         }
     }
 
@@ -176,7 +187,18 @@ impl Driver<'_> {
     fn ask(&mut self, core: &Rc<Core>) -> Step {
         let current = self.current;
         let Some(activation) = self.activations.get(current) else { return Step::Done(Reply::NoMemory) };
-        let (request, exchange) = (activation.run.request.get(), activation.run.asked.get());
+        let (request, mut exchange) = (activation.run.request.get(), activation.run.asked.get());
+        if let (Request::Call { function }, true) = (request, exchange.is_null()) {
+            if activation.owner.is_none() && !self.may_wait {
+                self.meter.stop();
+                let reply = serve::serve_short(self.root, self.realm, &activation.run, function);
+                return self.reply_to(current, reply);
+            }
+            exchange = activation.run.lend();
+            if !answer::send_scalars(self.realm, exchange) {
+                return self.reply_to(current, Reply::NoMemory);
+            }
+        }
         if matches!(request, Request::Clock | Request::Usage { .. }) {
             self.meter.charge();
         }
@@ -262,26 +284,28 @@ impl Driver<'_> {
         let core = Rc::clone(&run.core);
         // After an exit the thread has been left in the middle of its call.
         core.threads.give_back(run.thread, !exited);
+        let (entry, exchange) = (run.entry, run.exchange.get());
+        let mut reply = outcome;
+        if run.by_scalars.get() && !exited {
+            reply = answer::values(exchange, |w| self.realm.scalars.write(w));
+        }
         if exited {
             task.abandon();
+            drop(run);
+            reply = answer::values(exchange, |_| Ok(()));
         } else {
-            task.finish();
+            self.realm.workers.give_back(task, run);
         }
-        let mut reply = outcome;
-        if exited {
-            reply = answer::values(run.exchange, |_| Ok(()));
-        }
-        if run.entry == Entry::Check {
+        if entry == Entry::Check {
             if reply != Reply::Values {
-                return self.reopen(core, &run, owner);
+                return self.reopen(core, exchange, owner);
             }
             image::tested(true);
         }
-        if run.entry.is_opening() {
-            reply = self.opened(&core, run.entry, reply, run.exchange);
+        if entry.is_opening() {
+            reply = self.opened(&core, entry, reply, exchange);
         }
-        drop(run);
-        ended(self.realm, &core);
+        ended(self.realm, &core, self.meter.charged_at());
         match owner {
             None => Step::Done(reply),
             Some(owner) => self.reply_to(owner, reply),
@@ -303,11 +327,11 @@ impl Driver<'_> {
     }
 
     /// A copy of the image is no good: the box is opened the long way.
-    fn reopen(&mut self, core: Rc<Core>, run: &Run, owner: Option<usize>) -> Step {
+    fn reopen(&mut self, core: Rc<Core>, exchange: *mut Exchange, owner: Option<usize>) -> Step {
         image::tested(false);
-        ended(self.realm, &core);
+        ended(self.realm, &core, self.meter.charged_at());
         let opened = if answer::empty(&core) {
-            self.activate(Rc::clone(&core), Entry::Open, run.exchange, owner)
+            self.activate(Rc::clone(&core), Entry::Open, exchange, owner)
         } else {
             Err(Reply::NoMemory)
         };
@@ -324,11 +348,11 @@ impl Driver<'_> {
     }
 }
 
-/// One call less is under way in the box; what was put off until then is done.
-fn ended(realm: &Realm, core: &Core) {
+/// One call less is under way in the box since `now`; what was put off until then is done.
+fn ended(realm: &Realm, core: &Core, now: u64) {
     core.running.set(core.running.get().saturating_sub(1));
     if core.running.get() == 0 {
-        core.end_call();
+        core.end_call(now);
     }
     if matches!(core.status.get(), Status::Killed(_)) {
         // Their handles go with its heap.

@@ -7,7 +7,7 @@ use super::exchange::{Buffer, Exchange};
 use super::ledger::Way;
 use super::level::Level;
 use super::link::Link;
-use super::parcel::{append_string, append_word, tag, HEADER};
+use super::parcel::{append_string, append_word, tag, Sizes, HEADER};
 use super::path::{self, AS_KEY, AS_VALUE};
 use super::proxy;
 use super::streams::{self, Refusal};
@@ -25,6 +25,39 @@ const PUT_OFF: c_int = 1 << 24;
 pub enum Side {
     Out,
     Back,
+}
+
+/// A table whose pairs are being written.
+#[derive(Clone, Copy)]
+struct Open {
+    /// Where its [`tag::SIZED`] stands; 0 for none.
+    at: usize,
+    pairs: u32,
+}
+
+impl Open {
+    const NONE: Open = Open { at: 0, pairs: 0 };
+
+    fn bytes(self) -> [u8; 12] {
+        let mut bytes = [0; 12];
+        let (at, pairs) = bytes.split_at_mut(8);
+        at.copy_from_slice(&(self.at as u64).to_le_bytes());
+        pairs.copy_from_slice(&self.pairs.to_le_bytes());
+        bytes
+    }
+
+    /// Takes the last one off what [`Open::bytes`] has given.
+    fn take(from: &mut Vec<u8>) -> Open {
+        let Some((rest, bytes)) = from.split_last_chunk::<12>() else { return Open::NONE };
+        let [a, b, c, d, e, f, g, h, pairs @ ..] = *bytes;
+        let open = Open {
+            at: u64::from_le_bytes([a, b, c, d, e, f, g, h]) as usize,
+            pairs: u32::from_le_bytes(pairs),
+        };
+        let left = rest.len();
+        from.truncate(left);
+        open
+    }
 }
 
 /// Bare code that writes the values of a Lua stack to a parcel.
@@ -82,6 +115,7 @@ impl Encoder {
         self.with(|e, side| {
             e.memo.clear();
             e.phases.clear();
+            e.places.clear();
             e.shared = false;
             e.relieved = false;
             e.buffer(side).clear();
@@ -93,7 +127,7 @@ impl Encoder {
         s.push_nil();
         self.later = s.top();
         for i in 0..n {
-            if !self.plain(from + i) {
+            if !self.plain(s.kind(from + i), from + i) {
                 s.copy(from + i);
                 self.value(first + i);
             }
@@ -110,16 +144,17 @@ impl Encoder {
         });
     }
 
-    /// Writes the value at `index` if it is neither table nor function nor foreign.
-    fn plain(self, index: c_int) -> bool {
+    /// Writes the value at `index`, of this kind, if it is neither table nor function nor foreign.
+    #[inline]
+    fn plain(self, kind: Kind, index: c_int) -> bool {
         let s = self.state;
-        match s.kind(index) {
+        match kind {
             Kind::Nil | Kind::None => self.put(&[tag::NIL]),
             Kind::Boolean => self.put(&[if s.truth(index) { tag::TRUE } else { tag::FALSE }]),
             Kind::Number if s.is_integer(index) => self.put_word(tag::INTEGER, s.integer(index) as u64),
             Kind::Number => self.put_word(tag::FLOAT, s.number(index).to_bits()),
             Kind::String => {
-                let bytes = s.bytes(index).unwrap_or_default();
+                let bytes = s.string_bytes(index);
                 if !self.with_room(|e, side| {
                     let len = e.buffer(side).len();
                     append_string(e.buffer(side), bytes).map_err(|_| e.buffer(side).truncate(len)).is_ok()
@@ -136,12 +171,12 @@ impl Encoder {
     fn value(self, number: c_int) {
         let s = self.state;
         let base = s.top();
-        if self.leaf(base, number) {
+        if self.leaf_at(-1, base, number) {
             s.pop(1);
             return;
         }
-        self.begin(AS_VALUE, base, number);
-        self.walk(base, number);
+        let table = self.begin(AS_VALUE, base, number, Open::NONE);
+        self.walk(table, base, number);
     }
 
     /// Writes the tables that were put off, which may put off others.
@@ -158,28 +193,30 @@ impl Encoder {
             let number = s.number(-1) as c_int;
             s.pop(1);
             let base = s.top();
-            self.open(AS_VALUE, base, number);
-            self.walk(base, number);
+            self.open(AS_VALUE, base, number, Open::NONE);
+            self.walk(Open::NONE, base, number);
             n += 2;
         }
     }
 
-    /// Writes the pairs of the table at `base`, which has been begun, and pops it.
-    fn walk(self, base: c_int, number: c_int) {
+    /// Writes the pairs of `table`, at `base`, which has been begun, and pops it.
+    fn walk(self, mut table: Open, base: c_int, number: c_int) {
         let s = self.state;
         // On the stack: for each table around, the table, the key, and for the innermost what is at hand.
         loop {
             if s.next(-2) {
                 // table, key, value
+                table.pairs = table.pairs.saturating_add(1);
                 if !self.leaf_at(-2, base, number) {
                     s.copy(-2);
-                    self.begin(AS_KEY, base, number);
+                    table = self.begin(AS_KEY, base, number, table);
                     continue;
                 }
             } else {
                 // table
-                self.put(&[tag::END]);
-                let phase = self.with(|e, _| e.phases.vec().pop()).unwrap_or(AS_VALUE);
+                let length = s.raw_len(-1);
+                let (phase, around) = self.end(table, length);
+                table = around;
                 s.pop(1);
                 if s.top() < base {
                     return;
@@ -193,55 +230,72 @@ impl Encoder {
             if self.leaf_at(-1, base, number) {
                 s.pop(1);
             } else {
-                self.begin(AS_VALUE, base, number);
+                table = self.begin(AS_VALUE, base, number, table);
             }
         }
     }
 
+    /// Writes the value at `index` unless it is a table that is to be walked: that has its number then.
     fn leaf_at(self, index: c_int, base: c_int, number: c_int) -> bool {
         let s = self.state;
-        if self.plain(index) {
+        let kind = s.kind(index);
+        if self.plain(kind, index) {
             return true;
+        }
+        if kind == Kind::Table {
+            return self.met(index, base, number);
         }
         s.copy(index);
-        let done = self.leaf(base, number);
+        self.foreign(kind, base, number);
         s.pop(1);
-        done
+        true
     }
 
-    /// Writes the value on top unless it is a table that has not been met. Leaves it there.
-    fn leaf(self, base: c_int, number: c_int) -> bool {
+    /// Whether the table at `index` has been met before, or is put off: then that is written. Else it gets its number.
+    fn met(self, index: c_int, base: c_int, number: c_int) -> bool {
         let s = self.state;
-        if self.plain(-1) {
+        let address = s.pointer(index);
+        let (n, known) = self.number_of(address);
+        if known {
+            self.put_word(tag::AGAIN, u64::from(n));
             return true;
         }
-        match s.kind(-1) {
-            Kind::Table => {
-                let address = s.pointer(-1);
-                let met = self.with(|e, _| {
-                    let met = e.memo.get(address);
-                    e.shared |= met.is_some();
-                    met
-                });
-                match met {
-                    Some(n) => {
-                        self.put_word(tag::AGAIN, u64::from(n));
-                        true
-                    }
-                    None if s.top() - base >= REACH => {
-                        self.put_off(number);
-                        true
-                    }
-                    None => false,
-                }
+        if s.top() - base < REACH {
+            return false;
+        }
+        s.copy(index);
+        self.put_off(number);
+        s.pop(1);
+        true
+    }
+
+    /// The number of the table at `address`, and whether it had one.
+    fn number_of(self, address: usize) -> (u32, bool) {
+        for again in [false, true] {
+            let met = self.with(|e, _| {
+                let met = e.memo.meet(address).ok();
+                e.shared |= met.is_some_and(|(_, known)| known);
+                met
+            });
+            match met {
+                Some(met) => return met,
+                None if again || !self.relieve() => break,
+                None => {}
             }
+        }
+        self.no_memory()
+    }
+
+    /// Writes the value on top, a function or what may be a stream. Leaves it there.
+    fn foreign(self, kind: Kind, base: c_int, number: c_int) {
+        let s = self.state;
+        match kind {
             Kind::Function => {
                 let (tag, n) = self.link.send_function(s, -1);
                 if tag == tag::EXPORT {
                     self.note_sent(n, proxy::FUNCTION);
                 }
                 self.put_word(tag, n);
-                true
             }
             Kind::Userdata => match self.link.send_stream(s, self.level, -1) {
                 Ok((tag, word)) => {
@@ -249,7 +303,6 @@ impl Encoder {
                         self.note_sent(streams::number_of(word), streams::FILE);
                     }
                     self.put_word(tag, word);
-                    true
                 }
                 Err(Refusal::Closed) => self.refuse(base, number, c": a closed file cannot cross"),
                 Err(Refusal::NoStream) => self.refuse(base, number, c": a userdata cannot cross"),
@@ -278,32 +331,25 @@ impl Encoder {
         }
     }
 
-    /// Tries `f`, once more after a collection where a box has no room for it: what is charged outside its heap makes no Lua collect.
+    /// Tries `f`, once more after a collection where a box has no room for it.
     fn with_room(self, f: impl Fn(&mut Exchange, Side) -> bool) -> bool {
-        if self.with(&f) {
-            return true;
-        }
+        self.with(&f) || (self.relieve() && self.with(&f))
+    }
+
+    /// Collects, once, where a box has no room: what is charged outside its heap makes no Lua collect.
+    #[cold]
+    fn relieve(self) -> bool {
         let first = self.with(|e, _| !std::mem::replace(&mut e.relieved, true));
         if !first || !matches!(self.level, Level::Box(_)) || !self.state.collector_runs() {
             return false;
         }
         self.state.collect();
-        self.with(&f)
-    }
-
-    /// Numbers the table on top, by which it is known if it is met again.
-    fn note(self) {
-        let address = self.state.pointer(-1);
-        let noted = self.with_room(|e, _| e.memo.insert(address).is_ok());
-        if !noted {
-            self.no_memory();
-        }
+        true
     }
 
     /// Leaves the pairs of the table on top for [`Encoder::rest`].
     fn put_off(self, number: c_int) {
         let s = self.state;
-        self.note();
         self.put(&[tag::LATER]);
         s.check_stack(4, c"tables nested too deep");
         if s.is_nil(self.later) {
@@ -319,16 +365,37 @@ impl Encoder {
         self.with(|e, _| e.shared = true);
     }
 
-    /// Begins the table on top: pushes the first key.
-    fn begin(self, phase: u8, base: c_int, number: c_int) {
-        self.note();
-        self.put(&[tag::BEGIN]);
-        self.open(phase, base, number);
+    /// Begins the table on top, in the middle of `around`: pushes the first key.
+    fn begin(self, phase: u8, base: c_int, number: c_int, around: Open) -> Open {
+        let at = self.with(|e, side| e.buffer(side).len());
+        self.put_word(tag::SIZED, 0);
+        self.open(phase, base, number, around);
+        Open { at, pairs: 0 }
     }
 
-    fn open(self, phase: u8, base: c_int, number: c_int) {
+    /// Ends the innermost table, whose `#` is `length`: how it hangs on the one around it, and that one.
+    fn end(self, table: Open, length: usize) -> (u8, Open) {
+        self.put(&[tag::END]);
+        self.with(|e, side| {
+            let array = u32::try_from(length).unwrap_or(u32::MAX).min(table.pairs);
+            let sizes = Sizes { array, hash: table.pairs - array };
+            // A table that was put off has no place for them.
+            if table.at > 0 {
+                if let Some(place) = e.buffer(side).vec().get_mut(table.at + 1..table.at + 9) {
+                    place.copy_from_slice(&sizes.word().to_le_bytes());
+                }
+            }
+            let phase = e.phases.vec().pop().unwrap_or(AS_VALUE);
+            (phase, Open::take(e.places.vec()))
+        })
+    }
+
+    fn open(self, phase: u8, base: c_int, number: c_int, around: Open) {
         let s = self.state;
-        let noted = self.with_room(|e, _| e.phases.append(&[phase]).is_ok());
+        let noted = self.with_room(|e, _| {
+            e.places.append(&around.bytes()).is_ok()
+                && e.phases.append(&[phase]).map_err(|_| Open::take(e.places.vec())).is_ok()
+        });
         if !noted {
             self.no_memory();
         }

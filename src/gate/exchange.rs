@@ -170,6 +170,8 @@ pub struct Exchange {
     pub memo: Memo,
     /// One byte for each table around the value that is written or read: see the walkers.
     pub phases: Buffer,
+    /// What the writer keeps of each of those tables: see [`super::encode`].
+    pub places: Buffer,
     /// Whether a table has been met more than once.
     pub shared: bool,
     /// Whether the sender has collected to make room.
@@ -184,6 +186,7 @@ impl Exchange {
         self.out.pay_by(payer.clone())?;
         self.back.pay_by(payer.clone())?;
         self.phases.pay_by(payer.clone())?;
+        self.places.pay_by(payer.clone())?;
         for transit in &mut self.transits {
             transit.numbers.pay_by(payer.clone())?;
         }
@@ -202,6 +205,7 @@ impl Exchange {
         self.out.reset();
         self.back.reset();
         self.phases.reset();
+        self.places.reset();
         self.memo.reset();
         for transit in &mut self.transits {
             transit.end();
@@ -228,6 +232,12 @@ pub struct Desk {
 impl Desk {
     pub fn new(payer: Option<Rc<Budget>>) -> Desk {
         Desk { all: Vec::new(), takers: Vec::new(), busy: 0, payer }
+    }
+
+    /// Gives back all that was lent; another pays from now on.
+    pub fn serve(&mut self, payer: Rc<Budget>) {
+        self.lower(0);
+        self.payer = Some(payer);
     }
 
     /// How many exchanges are lent.

@@ -235,6 +235,11 @@ impl Ledger {
         self.releases(way).try_borrow_mut().ok()?.next()
     }
 
+    /// Whether nobody is to be told of anything.
+    pub fn is_settled(&self) -> bool {
+        [&self.up, &self.down].iter().all(|way| way.try_borrow().is_ok_and(|way| way.list.is_empty()))
+    }
+
     /// Proxies that are there on one side, garbage included.
     pub fn proxies(&self, way: Way) -> usize {
         self.releases(way)

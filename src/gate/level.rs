@@ -41,6 +41,12 @@ impl Level {
         }
     }
 
+    /// Bare: the same, where the running state is a box's.
+    pub fn in_box(s: State) -> Option<Level> {
+        // SAFETY: as in `of`.
+        unsafe { seat_of(s.as_ptr()) }.map(Level::Box)
+    }
+
     /// The run that a box's code belongs to.
     pub fn run(self) -> Option<&'static Run> {
         match self {

@@ -35,7 +35,15 @@ pub mod field {
 }
 
 /// Keys of the registry: addresses of things that are told apart.
-static KEYS: [u8; 3] = [1, 2, 3];
+static KEYS: [u8; 5] = [1, 2, 3, 4, 5];
+
+fn key(index: usize) -> *const c_void {
+    KEYS.as_ptr().wrapping_add(index) as *const c_void
+}
+
+/// The metatables of weak tables.
+const WEAK_VALUES: usize = 3;
+const WEAK_KEYS: usize = 4;
 
 fn owner_key() -> *const c_void {
     &KEYS[0] as *const u8 as *const c_void
@@ -65,11 +73,9 @@ pub fn push_new_table(s: State) {
         s.new_table();
         s.raw_seti(-2, index);
     }
-    for (index, mode) in [(field::PROXIES, c"v"), (field::HANDLES, c"k")] {
+    for (index, weak) in [(field::PROXIES, WEAK_VALUES), (field::HANDLES, WEAK_KEYS)] {
         s.new_table();
-        s.new_table();
-        s.push_cstr(mode);
-        s.raw_set_field(-2, c"__mode");
+        s.registry_get(key(weak));
         s.set_metatable(-2);
         s.raw_seti(-2, index);
     }
@@ -89,10 +95,14 @@ pub fn forget(s: State, index: c_int) {
 
 /// Prepares a state for links: the table of boxes below, the metatable of proxies, and in a box the owner's link.
 pub fn open(s: State, in_box: bool) {
+    for (weak, mode) in [(WEAK_VALUES, c"v"), (WEAK_KEYS, c"k")] {
+        s.new_table();
+        s.push_cstr(mode);
+        s.raw_set_field(-2, c"__mode");
+        s.registry_set(key(weak));
+    }
     s.new_table();
-    s.new_table();
-    s.push_cstr(c"v");
-    s.raw_set_field(-2, c"__mode");
+    s.registry_get(key(WEAK_VALUES));
     s.set_metatable(-2);
     s.registry_set(boxes_key());
     proxy::open(s);

@@ -51,27 +51,27 @@ fn bytes_for(capacity: usize) -> usize {
 }
 
 impl Memo {
-    pub fn get(&self, address: usize) -> Option<u32> {
-        self.numbers.get(&address).copied()
-    }
-
     pub fn len(&self) -> usize {
         self.numbers.len()
     }
 
-    /// Gives the table at `address` the next number.
-    pub fn insert(&mut self, address: usize) -> Result<(), NoMemory> {
-        let number = self.numbers.len() as u32;
+    /// The number of the table at `address`, and whether it had one already: else it gets the next.
+    pub fn meet(&mut self, address: usize) -> Result<(u32, bool), NoMemory> {
+        let next = self.numbers.len() as u32;
         let capacity = self.numbers.capacity();
-        if number as usize == capacity {
+        if next as usize == capacity {
+            if let Some(&number) = self.numbers.get(&address) {
+                return Ok((number, true));
+            }
             // While it grows, old and new lie side by side.
             let (now, next) = (bytes_for(capacity), bytes_for(capacity.saturating_mul(2).max(3)));
             self.bill.raise_to(now.saturating_add(next))?;
             self.numbers.try_reserve(1).map_err(|_| NoMemory)?;
             self.bill.lower_to(bytes_for(self.numbers.capacity()));
         }
-        self.numbers.insert(address, number);
-        Ok(())
+        // There is room.
+        let number = *self.numbers.entry(address).or_insert(next);
+        Ok((number, number != next))
     }
 
     pub fn clear(&mut self) {
@@ -103,12 +103,12 @@ mod tests {
         let mut memo = Memo::default();
         memo.pay_by(Some(Rc::clone(&budget))).unwrap();
         let mut met = 0;
-        while memo.insert(met * 56).is_ok() {
+        while memo.meet(met * 56) == Ok((met as u32, false)) {
             met += 1;
             assert!(memo.numbers.capacity() * BUCKET <= budget.used(), "{met} tables are not paid for");
         }
         assert!(met > 1000, "only {met} tables for 100,000 bytes");
-        assert_eq!(memo.get(56), Some(1));
+        assert_eq!(memo.meet(56), Ok((1, true)));
         memo.reset();
         assert_eq!(budget.used(), 0);
     }

@@ -19,22 +19,39 @@ const BRIEF_NS: u64 = 100_000_000;
 /// The stop watch of one driver.
 pub struct Meter {
     beat: &'static Beat,
-    mask: Option<libc::sigset_t>,
+    mask: Option<u64>,
     /// The box that is being charged.
     charged: Option<Rc<Core>>,
     /// Since it was charged last.
     since: Span,
     /// What the beat was armed with.
     armed: u64,
+    /// What the monotonic clock showed when the watch was made, until that is used.
+    now: u64,
 }
 
 impl Meter {
     /// `None` where the system can't watch this thread.
+    #[inline(always)] // Else a third of what a short call costs here goes into handing it over.
     pub fn begin() -> Option<Meter> {
         if !process::ready() {
             return None;
         }
-        Some(Meter { beat: clock::beat()?, mask: None, charged: None, since: Span::default(), armed: 0 })
+        let beat = clock::beat()?;
+        Some(Meter { beat, mask: None, charged: None, since: Span::default(), armed: 0, now: beat.now() })
+    }
+
+    /// What the monotonic clock shows when a call begins, ns.
+    pub fn now(&self) -> u64 {
+        match self.now {
+            0 => self.beat.now(),
+            now => now,
+        }
+    }
+
+    /// What it showed when something was charged last, ns.
+    pub fn charged_at(&self) -> u64 {
+        self.since.began
     }
 
     pub fn beat(&self) -> &'static Beat {
@@ -50,9 +67,10 @@ impl Meter {
         if self.charged.is_some() {
             self.charge();
         } else {
-            self.since = Span::begin();
+            self.since = Span::begin_at(self.beat, self.now());
+            self.now = 0;
             self.mask = clock::signal::prepare(self.beat, self.since.began);
-            clock::take_outside();
+            self.beat.take_outside();
         }
         self.beat.disarm();
         self.charged = Some(Rc::clone(core));
@@ -82,6 +100,38 @@ impl Meter {
             self.beat.arm(self.since.cpu_at_most().saturating_add(cpu), now.saturating_add(cpu), wall);
     }
 
+    /// [`Meter::enter`] at the beginning of a call into `core`, a box of the host's own; false, and nothing armed, where it has nothing left.
+    pub fn enter_alone(&mut self, core: &Core) -> bool {
+        let cpu = core.cpu_left();
+        if cpu == 0 {
+            return false;
+        }
+        self.since = Span::begin_at(self.beat, self.now);
+        let now = self.since.began;
+        self.mask = clock::signal::prepare(self.beat, now);
+        self.beat.disarm();
+        self.beat.expect_looks(false);
+        let latest = self.since.cpu_at_most().saturating_add(cpu);
+        self.armed = self.beat.arm(latest, now.saturating_add(cpu), core.wall.deadline());
+        true
+    }
+
+    /// The call that [`Meter::enter_alone`] began goes on as any other.
+    pub fn adopt(&mut self, core: &Rc<Core>) {
+        self.now = 0;
+        self.charged = Some(Rc::clone(core));
+    }
+
+    /// The call that [`Meter::enter_alone`] began has ended.
+    pub fn settle_alone(self, core: &Core) {
+        self.beat.disarm();
+        let (now, used) = self.since.finish(self.beat, self.beat.take_outside());
+        core.end_alone(used, now);
+        if let Some(mask) = self.mask {
+            clock::signal::restore_mask(mask);
+        }
+    }
+
     /// Runs a box's stack, under the C locale: a box neither sees nor needs the host's.
     pub fn resume<R>(&self, f: impl FnOnce() -> R) -> R {
         locale::under_c(f)
@@ -95,7 +145,7 @@ impl Meter {
         self.beat.arm(NEVER, NEVER, now.saturating_add(BRIEF_NS));
         let result = locale::under_c(f);
         self.beat.disarm();
-        if let Some(mask) = &mask {
+        if let Some(mask) = mask {
             clock::signal::restore_mask(mask);
         }
         result
@@ -103,7 +153,7 @@ impl Meter {
 
     /// Charges what has been used so far.
     pub fn charge(&mut self) {
-        let (spent, next) = self.since.end(clock::take_outside());
+        let (spent, next) = self.since.end(self.beat, self.beat.take_outside());
         if let Some(core) = &self.charged {
             core.charge_cpu(spent.used);
         }
@@ -117,7 +167,7 @@ impl Meter {
             self.charge();
             self.charged = None;
             if let Some(mask) = self.mask.take() {
-                clock::signal::restore_mask(&mask);
+                clock::signal::restore_mask(mask);
             }
         }
         why

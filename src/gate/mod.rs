@@ -21,8 +21,12 @@
 //! | [`parked`], [`waiting`] | calls of the host's that wait while a host function runs, and the Lua side of them |
 //! | [`wall`] | real time of the calls into one box |
 //! | [`image`] | what most boxes are copies of when they are new |
+//! | [`workers`] | stacks that wait for the next call |
+//! | [`scalars`], [`short`] | calls with scalars alone, on a shorter road |
+//! | [`opening`] | the first turn of a box |
 //! | [`run`] | one call into a box, as its own stack sees it |
 //! | [`autopsy`], [`trace`] | what is told of a box that was stopped, and of an error that went through several sides |
+//! | [`near`] | what of a host's file crosses without the driver |
 //! | [`driver`] | the flat loop that runs boxes and answers what they ask |
 
 pub mod allowance;
@@ -44,7 +48,9 @@ pub mod limits;
 pub mod link;
 mod memo;
 pub mod meter;
+pub mod near;
 pub mod opened;
+mod opening;
 pub mod options;
 pub mod parcel;
 pub mod parked;
@@ -54,10 +60,13 @@ pub mod random;
 pub mod realm;
 pub mod request;
 pub mod run;
+pub mod scalars;
 pub mod serve;
+mod short;
 pub mod streams;
 pub mod threads;
 pub mod trace;
 mod transit;
 pub mod waiting;
 pub mod wall;
+pub mod workers;

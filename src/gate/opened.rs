@@ -277,7 +277,7 @@ fn operate(core: &Core, number: u64, op: FileOp, exchange: *mut Exchange, place:
                 return Answer::Reply(values(exchange, |w| refused(w, libc::EBADF)));
             }
             if charge {
-                limit_output(core, exchange, &place.position());
+                limit_output(core, exchange, place);
             }
             let done = (&*open.file).write_all(payload(exchange));
             if core.doomed().is_some() {

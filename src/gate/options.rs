@@ -13,7 +13,7 @@ pub fn read(mut reader: Reader<'_>, mut grants: Option<&mut Vec<Granted>>) -> Re
     }
     match reader.item() {
         None | Some(Item::Nil) => return Ok(asked),
-        Some(Item::Begin) => {}
+        Some(Item::Begin(_)) => {}
         Some(_) => return Err("table expected".to_owned()),
     }
     loop {
@@ -35,7 +35,7 @@ pub fn read(mut reader: Reader<'_>, mut grants: Option<&mut Vec<Granted>>) -> Re
                 }
             })?,
             Some(Item::Boolean(_)) => return Err(wrong_type(name, "boolean")),
-            Some(Item::Begin) if name == b"files" && grants.is_some() => {
+            Some(Item::Begin(_)) if name == b"files" && grants.is_some() => {
                 while let Some(Item::String(at)) = reader.item() {
                     let Some(Item::String(value)) = reader.item() else { return Err(unknown(name)) };
                     if let (Some(grants), Some((&mode, path))) = (grants.as_deref_mut(), value.split_first())
@@ -45,7 +45,7 @@ pub fn read(mut reader: Reader<'_>, mut grants: Option<&mut Vec<Granted>>) -> Re
                 }
             }
             // Any other value is sent as a table that holds the name of its type.
-            Some(Item::Begin) => {
+            Some(Item::Begin(_)) => {
                 let mut kind = "table".to_owned();
                 loop {
                     match reader.item() {

@@ -1,7 +1,7 @@
 //! Values as bytes: how they cross the wall.
 //!
-//! Layout: `u32` number of values, `u32` number of tables (0 where none is met twice), then the values. A table is its pairs between [`tag::BEGIN`] and
-//! [`tag::END`]; one that was met before is [`tag::AGAIN`] and its number, so cycles and sharing are kept. Integers are 8 bytes,
+//! Layout: `u32` number of values, `u32` number of tables (0 where none is met twice), then the values. A table is its pairs between [`tag::BEGIN`] (or
+//! [`tag::SIZED`], so that the receiver makes it as large as it will be) and [`tag::END`]; one that was met before is [`tag::AGAIN`] and its number, so cycles and sharing are kept. Integers are 8 bytes,
 //! little-endian. Nothing in a parcel is a pointer. Encoding and decoding walk with Lua's stack, never with C's; what lies deeper than
 //! that holds is a [`tag::LATER`] in its place, and its pairs follow all values, in the order of those tags.
 
@@ -28,6 +28,8 @@ pub mod tag {
     pub const STREAM: u8 = 12;
     /// One of the sender's three standard streams, as the receiver has assigned it.
     pub const STANDARD: u8 = 13;
+    /// [`BEGIN`] of a table that is so large: `u32` how many of its pairs lie at 1, 2, 3 and so on, `u32` how many elsewhere.
+    pub const SIZED: u8 = 14;
 }
 
 pub const HEADER: usize = 8;
@@ -160,6 +162,29 @@ pub struct Reader<'a> {
     pub tables: u32,
 }
 
+/// How many pairs a table will have: at 1, 2, 3 and so on, and elsewhere.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Sizes {
+    pub array: u32,
+    pub hash: u32,
+}
+
+impl Sizes {
+    pub fn pairs(self) -> u64 {
+        u64::from(self.array) + u64::from(self.hash)
+    }
+
+    pub fn word(self) -> u64 {
+        u64::from(self.array) | u64::from(self.hash) << 32
+    }
+}
+
+impl From<u64> for Sizes {
+    fn from(word: u64) -> Sizes {
+        Sizes { array: word as u32, hash: (word >> 32) as u32 }
+    }
+}
+
 /// One item of a parcel.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Item<'a> {
@@ -168,7 +193,7 @@ pub enum Item<'a> {
     Integer(i64),
     Float(f64),
     String(&'a [u8]),
-    Begin,
+    Begin(Sizes),
     Later,
     End,
     Again(u32),
@@ -207,7 +232,8 @@ impl<'a> Reader<'a> {
                 self.bytes = rest;
                 Item::String(s)
             }
-            tag::BEGIN => Item::Begin,
+            tag::BEGIN => Item::Begin(Sizes::default()),
+            tag::SIZED => Item::Begin(self.word()?.into()),
             tag::LATER => Item::Later,
             tag::END => Item::End,
             tag::AGAIN => Item::Again(u32::try_from(self.word()?).ok()?),
@@ -229,6 +255,11 @@ impl<'a> Reader<'a> {
     pub fn is_plausible(&self) -> bool {
         let most = self.bytes.len() as u64;
         u64::from(self.count) <= most && u64::from(self.tables) <= most
+    }
+
+    /// Bytes that have not been read.
+    pub fn left(&self) -> usize {
+        self.bytes.len()
     }
 
     pub fn is_at_end(&self) -> bool {

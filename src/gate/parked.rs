@@ -84,6 +84,9 @@ impl Parking {
     /// How many calls wait on this coroutine: if it runs, it is in a host function of each of them.
     pub fn count_on(&self, root: State) -> usize {
         let chains = self.chains.try_borrow();
+        if chains.as_ref().is_ok_and(|chains| chains.is_empty()) {
+            return 0;
+        }
         chains.map_or(0, |chains| chains.get(&(root.as_ptr() as usize)).map_or(0, |&n| n as usize))
     }
 
@@ -183,10 +186,14 @@ impl Parking {
 
 /// Sheltered: begins a call from a coroutine that can yield.
 pub fn begin(realm: &Realm, root: State, request: Request, exchange: *mut Exchange) -> Progress {
-    let (work, call) = match driver::from_host(realm, root, request, exchange, true) {
-        Outcome::Done(reply) => return Progress::Done(Done { reply, exchange, height: None }),
-        Outcome::Wait(work, call) => (work, call),
-    };
+    match driver::from_host(realm, root, request, exchange, true) {
+        Outcome::Done(reply) => Progress::Done(Done { reply, exchange, height: None }),
+        Outcome::Wait(work, call) => park(realm, root, work, call, exchange),
+    }
+}
+
+/// Sheltered: a call has come to where it waits for a host function.
+pub(super) fn park(realm: &Realm, root: State, work: Work, call: Call, exchange: *mut Exchange) -> Progress {
     let Some(ticket) = realm.parking.reserve(root) else {
         // The box gets an error; whatever it asks then is served from within the driver.
         let reply = match driver::go_on(realm, root, work, Reply::NoMemory, false) {

@@ -10,6 +10,7 @@
 use std::mem;
 use std::os::raw::c_int;
 use std::rc::Rc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use super::core::Core;
 use super::encode::{Encoder, Side};
@@ -18,8 +19,10 @@ use super::ledger::Way;
 use super::level::Level;
 use super::link::{field, proxy_key, Link};
 use super::parcel::tag;
-use super::realm;
+use super::random;
+use super::realm::{self, Realm};
 use super::request::{Entry, Request};
+use super::short;
 use super::trace;
 use super::waiting::{self, wrap, Road};
 use crate::lua::{function, Kind, State};
@@ -35,6 +38,31 @@ pub struct Proxy {
     weight: usize,
     /// In an owner: how the box stood to its marks when it was told of this last.
     pub era: u64,
+    /// In the host's state its realm, and what tells that this is a proxy: a number that nobody knows. In a box both are 0.
+    realm: *mut Realm,
+    seal: u64,
+}
+
+/// The seal of this process.
+static SEAL: AtomicU64 = AtomicU64::new(0);
+
+/// The proxy behind the upvalue of the running function, and whose code has called it. A host with `debug` can put any userdata there;
+/// code in a box can't change upvalues.
+fn own_proxy(s: State) -> Option<(Level, Link, u64)> {
+    let index = State::upvalue(1);
+    let place = s.userdata(index) as *const Proxy;
+    if s.raw_len(index) != mem::size_of::<Proxy>() {
+        return None;
+    }
+    // SAFETY: a userdata of that length (a light one has none), aligned as Lua aligns them; all its bytes are initialised numbers, or it
+    // has no seal.
+    let proxy = unsafe { place.as_ref()? };
+    let level = if proxy.seal == SEAL.load(Relaxed) && proxy.seal != 0 {
+        Level::Host(proxy.realm)
+    } else {
+        Level::in_box(s)?
+    };
+    Some((level, proxy.link(), proxy.number))
 }
 
 /// Bytes of heap that may be looked through for each proxy where a side collects for the sake of the other.
@@ -93,6 +121,10 @@ impl Proxy {
 
 /// Makes the metatable of proxies.
 pub fn open(s: State) {
+    if SEAL.load(Relaxed) == 0 {
+        let [word, ..] = random::seed();
+        let _ = SEAL.compare_exchange(0, word | 1, Relaxed, Relaxed);
+    }
     s.new_table();
     s.push_function(function(collect));
     s.raw_set_field(-2, c"__gc");
@@ -118,12 +150,15 @@ impl Link {
         let place = s.new_userdata(mem::size_of::<Proxy>()) as *mut Proxy;
         // Of nothing, until it can be collected.
         self.relieve(s, level);
-        let weight = if matches!(level, Level::Host(_)) { weight } else { 0 };
         let era = match self {
             Link::Owner => 0,
             Link::Below(_) => level.guarded(|| self.wall(level).map_or(0, |core| core.copies.era.get())),
         };
-        let proxy = Proxy { link: self.number(), number, count: 0, weight, era };
+        let (weight, realm, seal) = match level {
+            Level::Host(realm) => (weight, realm, SEAL.load(Relaxed)),
+            Level::Box(_) => (0, std::ptr::null_mut(), 0),
+        };
+        let proxy = Proxy { link: self.number(), number, count: 0, weight, era, realm, seal };
         // SAFETY: fresh memory of that size, aligned as Lua aligns userdata; no metatable looks at it before.
         unsafe { place.write(proxy) };
         s.registry_get(proxy_key());
@@ -217,10 +252,10 @@ fn call_waiting(s: State) -> c_int {
 }
 
 fn call_by(s: State, road: Road) -> c_int {
-    let Some((link, number)) = proxy_in(s, State::upvalue(1)).map(|p| (p.link(), p.number)) else { return 0 };
-    let level = Level::of(s);
+    let Some((level, link, number)) = own_proxy(s) else { return 0 };
     match link {
-        Link::Owner => crossing(s, level, link, Request::Call { function: number }, 1),
+        Link::Owner => short::ask(s, level, number)
+            .unwrap_or_else(|| crossing(s, level, link, Request::Call { function: number }, 1)),
         Link::Below(id) => waiting::enter(s, level, id, Entry::Function(number), 1, road),
     }
 }
@@ -257,7 +292,7 @@ pub fn send(s: State, level: Level, link: Link, request: Request, first: c_int) 
 
 /// `__gc` of a proxy's userdata: the other side is told at the next opportunity.
 fn collect(s: State) -> c_int {
-    let Some(Proxy { link, number, count, weight, era }) = proxy_in(s, 1).map(|p| *p) else { return 0 };
+    let Some(Proxy { link, number, count, weight, era, .. }) = proxy_in(s, 1).map(|p| *p) else { return 0 };
     let level = Level::of(s);
     if count == 0 {
         return 0;

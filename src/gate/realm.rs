@@ -17,8 +17,10 @@ use super::exchange::{Desk, Exchange};
 use super::level::Level;
 use super::parked::{self, Done, Parking, Progress, Ticket};
 use super::request::{Id, Reply, Request};
+use super::scalars::Scalars;
 use super::trace::Trace;
 use super::waiting;
+use super::workers::Workers;
 use crate::engine::{clock, luajit};
 use crate::lua::{function, State};
 
@@ -33,6 +35,11 @@ pub struct Realm {
     pub parking: Parking,
     /// The error that went across a wall last.
     pub trace: RefCell<Trace>,
+    pub scalars: Scalars,
+    /// What has come of a call that has left the short road, until its bare code takes it.
+    pub(super) long: Cell<Option<(Outcome, *mut Exchange)>>,
+    /// Stacks between two calls.
+    pub workers: Workers,
     open: Cell<bool>,
     /// Bytes that all marks of boxes take.
     pub marked: Rc<Cell<usize>>,
@@ -71,6 +78,9 @@ pub fn open(s: State) {
         nesting: Cell::new(0),
         parking: Parking::default(),
         trace: RefCell::default(),
+        scalars: Scalars::default(),
+        long: Cell::new(None),
+        workers: Workers::default(),
         open: Cell::new(true),
         marked: Rc::default(),
         most_marked: Cell::new(MARKED),
@@ -125,6 +135,7 @@ impl Realm {
         self.free.borrow_mut().shrink_to_fit();
         *self.desk.borrow_mut() = Desk::new(None);
         *self.trace.borrow_mut() = Trace::default();
+        self.workers.dismiss();
     }
 
     pub fn is_open(&self) -> bool {
@@ -282,6 +293,34 @@ pub fn cross(realm: *mut Realm, s: State, request: Request, exchange: *mut Excha
 pub fn begin(realm: *mut Realm, s: State, request: Request, exchange: *mut Exchange) -> Progress {
     shelter(realm, |realm| parked::begin(realm, s, request, exchange))
         .unwrap_or_else(|| Progress::Done(Done { reply: internal_error(exchange), exchange, height: None }))
+}
+
+/// Sheltered: calls the function that the box has exported under `to.1` with the values from `first` on, if that can go the short
+/// road: see [`super::short`]. `taker` is an address in the frame of the bare code that asks.
+pub fn call_short(
+    realm: *mut Realm,
+    s: State,
+    to: (Id, u64),
+    first: c_int,
+    may_wait: bool,
+    taker: usize,
+) -> driver::Short {
+    shelter(realm, |realm| driver::short(realm, s, to, first, may_wait, taker)).unwrap_or(driver::Short::Long)
+}
+
+/// Sheltered: what has come of such a call that had to go on as any other. The host's desk is to be brought down to `height`.
+#[cold]
+pub fn go_on_long(realm: *mut Realm, s: State, height: usize) -> Progress {
+    let done = |reply, exchange| Progress::Done(Done { reply, exchange, height: Some(height) });
+    let long = |realm: &Realm| match realm.long.take() {
+        Some((Outcome::Done(reply), exchange)) => done(reply, exchange),
+        Some((Outcome::Wait(work, call), exchange)) => match parked::park(realm, s, work, call, exchange) {
+            Progress::Done(Done { reply, exchange, .. }) => done(reply, exchange),
+            progress => progress,
+        },
+        None => done(Reply::NoMemory, std::ptr::null_mut()),
+    };
+    shelter(realm, long).unwrap_or(done(Reply::NoMemory, std::ptr::null_mut()))
 }
 
 /// Sheltered: the host function that such a call has waited for has come out as `reply`.

@@ -22,15 +22,14 @@ use super::realm::Realm;
 use super::request::{Entry, Id, Reply, Request};
 use super::serve::{Call, What};
 use super::wall::Kept;
+use super::{opening, short};
 use crate::engine::clock::Beat;
-#[cfg(not(feature = "luajit"))]
-use crate::engine::heap::tables;
 use crate::engine::seat::Seat;
 use crate::engine::stack::BoxStack;
-use crate::engine::switch::{run_on, Task};
+use crate::engine::switch::{rest, run_on, Task};
 use crate::engine::zone::{ZONE_HOST, ZONE_VM};
 use crate::guest;
-use crate::lua::{compat, function, Kind, State};
+use crate::lua::{compat, function, State};
 
 /// A call into a box.
 pub struct Run {
@@ -38,7 +37,7 @@ pub struct Run {
     pub realm: *const Realm,
     pub entry: Entry,
     /// Arguments and results of the call; the caller's.
-    pub exchange: *mut Exchange,
+    pub exchange: Cell<*mut Exchange>,
     /// Lends exchanges to the code in the box.
     pub desk: RefCell<Desk>,
     /// Number of the Lua thread that the call runs on: see [`super::threads`].
@@ -60,6 +59,12 @@ pub struct Run {
     pub passing: Cell<bool>,
     /// For [`Entry::Autopsy`]: the thread that was left.
     pub left: Cell<*mut lua_State>,
+    /// Whether what has come of the call, or of what was asked, lies in the realm's scalars: see [`super::short`].
+    pub by_scalars: Cell<bool>,
+    /// The Lua thread of a call on the short road.
+    pub ready: Cell<Option<State>>,
+    /// An address in the stack frame of the bare code that has asked something without an exchange.
+    pub taker: Cell<usize>,
 }
 
 impl Run {
@@ -70,7 +75,7 @@ impl Run {
             kept,
             realm,
             entry,
-            exchange,
+            exchange: Cell::new(exchange),
             desk: RefCell::new(Desk::new(Some(Rc::clone(&core.budget)))),
             thread,
             core,
@@ -83,7 +88,41 @@ impl Run {
             traced: Cell::new(false),
             passing: Cell::new(false),
             left: Cell::new(std::ptr::null_mut()),
+            by_scalars: Cell::new(false),
+            taker: Cell::new(0),
+            ready: Cell::new(None),
         }
+    }
+
+    /// Lends an exchange to the code in the box that has asked without one; null where there is no memory.
+    pub fn lend(&self) -> *mut Exchange {
+        let taken = self.desk.try_borrow_mut().ok().and_then(|mut desk| desk.take(self.taker.get()).ok());
+        self.asked.set(taken.unwrap_or(std::ptr::null_mut()));
+        self.asked.get()
+    }
+
+    /// Makes ready for another call, on the stack that waits with it.
+    pub fn renew(
+        &mut self,
+        core: &Rc<Core>,
+        realm: &Realm,
+        entry: Entry,
+        exchange: *mut Exchange,
+        thread: usize,
+    ) {
+        if !Rc::ptr_eq(&self.core, core) {
+            self.core = Rc::clone(core);
+            self.desk.get_mut().serve(Rc::clone(&core.budget));
+        }
+        self.realm = realm;
+        self.entry = entry;
+        self.exchange.set(exchange);
+        self.thread = thread;
+        self.outcome.set(Reply::NoMemory);
+        self.traced.set(false);
+        self.passing.set(false);
+        self.left.set(std::ptr::null_mut());
+        self.by_scalars.set(false);
     }
 }
 
@@ -107,135 +146,66 @@ pub fn take_seat(core: &Core, seat: &'static Seat, beat: &'static Beat) {
 }
 
 /// Where the registry keeps what a call starts with: pushing these allocates nothing, so it can be done outside a protected call.
-static KEYS: [u8; 6] = [1, 2, 3, 4, 5, 6];
+static KEYS: [u8; 7] = [1, 2, 3, 4, 5, 6, 7];
 
-fn key(index: usize) -> *const c_void {
+pub(super) fn key(index: usize) -> *const c_void {
     KEYS.as_ptr().wrapping_add(index) as *const c_void
 }
 
 const MAKE_THREAD: usize = 0;
-const THREADS: usize = 1;
-const HANDLER: usize = 2;
+pub(super) const THREADS: usize = 1;
+pub(super) const HANDLER: usize = 2;
 const ENTRY: usize = 3;
 const SEND_ERROR: usize = 4;
 const COLLECT: usize = 5;
+pub(super) const SEND: usize = 6;
+
+/// What lies in the registry under these.
+pub(super) fn functions() -> [(usize, lua_CFunction); 6] {
+    [
+        (MAKE_THREAD, function(make_thread)),
+        (HANDLER, function(super::trace::handler)),
+        (ENTRY, function(entry)),
+        (SEND_ERROR, function(send_error)),
+        (COLLECT, function(collect)),
+        (SEND, function(short::send)),
+    ]
+}
 
 /// What runs on a box's stack.
 ///
 /// # Safety
 /// See the module's text: `argument` is the seat's run.
 pub unsafe fn body(seat: &'static Seat, argument: *mut c_void) {
-    // SAFETY: as for this function.
-    let run = unsafe { &*(argument as *const Run) };
+    loop {
+        // SAFETY: as for this function. The driver changes the run between two turns only.
+        let run = unsafe { &*(argument as *const Run) };
+        turn(seat, run);
+        // SAFETY: this is the seat's stack, and no Lua code runs on it.
+        unsafe { rest(seat) };
+    }
+}
+
+/// One call.
+fn turn(seat: &'static Seat, run: &Run) {
     seat.zone.zone.store(ZONE_VM, Relaxed);
     let outcome = match run.entry {
-        Entry::Open => open(seat, run),
-        Entry::Check => check(seat, run, function(check_entry)),
-        Entry::Rehash => check(seat, run, function(rehash_entry)),
+        Entry::Open => opening::open(seat, run),
+        Entry::Check => opening::check(seat, run),
+        Entry::Rehash => opening::rehash(seat, run),
         _ => call(seat, run),
     };
     seat.zone.zone.store(ZONE_HOST, Relaxed);
     run.outcome.set(outcome);
 }
 
-/// Makes the state and opens its libraries.
-fn open(seat: &'static Seat, run: &Run) -> Reply {
-    let header = match run.core.heap.try_borrow() {
-        Ok(heap) => match heap.as_ref() {
-            Some(heap) => heap.header() as *mut c_void,
-            None => return Reply::NoMemory,
-        },
-        Err(_) => return Reply::NoMemory,
-    };
-    // SAFETY: the allocator's data is the arena's header, in the box's own slot.
-    let Some(main) = (unsafe { compat::new_state(header, seat_seed(run)) }) else {
-        return Reply::NoMemory;
-    };
-    run.core.main.set(main.as_ptr());
-    seat.current.store(main.as_ptr(), Relaxed);
-    seat.base.set(main.as_ptr());
-    if main.protected(function(open_entry), std::ptr::null_mut()) {
-        Reply::Values
-    } else {
-        failure(main, Level::Box(seat), run)
-    }
-}
-
-fn seat_seed(run: &Run) -> u64 {
-    run.core.random.get().iter().fold(run.core.secret, |a, b| a.rotate_left(17) ^ b)
-}
-
-fn open_entry(s: State) -> c_int {
-    guest::open(s);
-    super::link::open(s, true);
-    let functions = [
-        (MAKE_THREAD, function(make_thread)),
-        (HANDLER, function(super::trace::handler)),
-        (ENTRY, function(entry)),
-        (SEND_ERROR, function(send_error)),
-        (COLLECT, function(collect)),
-    ];
-    for (index, f) in functions {
-        s.push_function(f);
-        s.registry_set(key(index));
-    }
-    s.new_table();
-    s.registry_set(key(THREADS));
-    // The thread for the first call, so that an image has it.
-    s.registry_get(key(THREADS));
-    s.new_thread();
-    s.raw_seti(-2, 1);
-    s.set_top(0);
-    if let Some(core) = Level::of(s).core() {
-        core.threads.reset(1);
-    }
-    // An image of this should hold no garbage.
-    s.collect();
-    0
-}
-
-/// Does something on the main thread of a state that is a copy, before anything else runs there.
-fn check(seat: &'static Seat, run: &Run, entry: lua_CFunction) -> Reply {
-    // SAFETY: the state is live, and this is its stack.
-    let main = unsafe { State::new(run.core.main.get()) };
-    seat.current.store(main.as_ptr(), Relaxed);
-    seat.base.set(main.as_ptr());
-    let well = main.protected(entry, std::ptr::null_mut());
-    main.set_top(0);
-    if well {
-        Reply::Values
-    } else {
-        Reply::Error
-    }
-}
-
-/// Puts keys in their places that have moved, and looks whether ours are found.
-fn rehash_entry(s: State) -> c_int {
-    #[cfg(not(feature = "luajit"))]
-    if let Some(core) = Level::of(s).core() {
-        let mut index = 0;
-        while let Some(table) = core.copies.moved_table(index) {
-            // SAFETY: bare, and nothing has run here since the tables were found.
-            if !unsafe { tables::rehash(s.as_ptr(), table, &|address| core.copies.has_moved(address)) } {
-                s.raise(c"too many keys have moved");
-            }
-            index += 1;
-        }
-    }
-    s.registry_get(key(THREADS));
-    if s.kind(-1) != Kind::Table {
-        s.raise(c"tables of this build of Lua can't be read");
-    }
-    0
-}
-
-fn check_entry(s: State) -> c_int {
-    super::image::test(s);
-    0
-}
-
 /// Runs any entry but the first, on a Lua thread of its own: a soft stop leaves that one, and the main thread stays whole.
 fn call(seat: &'static Seat, run: &Run) -> Reply {
+    if let Entry::Short(number) = run.entry {
+        if let Some(reply) = short::call(seat, run, number) {
+            return reply;
+        }
+    }
     // SAFETY: the box has been opened, and this is its stack.
     let main = unsafe { State::new(run.core.main.get()) };
     // SAFETY: nothing of the box runs yet.
@@ -270,36 +240,43 @@ fn call(seat: &'static Seat, run: &Run) -> Reply {
     unsafe { run_on(seat, thread.as_ptr()) };
     seat.base.set(thread.as_ptr());
     let level = Level::Box(seat);
-    thread.set_top(0);
-    thread.registry_get(key(HANDLER));
+    short::base(thread);
     thread.registry_get(key(ENTRY));
-    let ok = thread.pcall(0, 0, 1);
+    let ok = thread.pcall(0, 0, short::HANDLER);
     let no_memory = !ok && thread.bytes(-1) == Some(compat::NO_MEMORY.as_bytes());
     if no_memory && unseen(run) {
         return left_unseen(main);
     }
-    let reply = if ok {
-        Reply::Values
-    } else {
-        super::autopsy::keep_message(thread, level);
-        // handler, the error object
-        thread.registry_get(key(SEND_ERROR));
-        thread.insert(-2);
-        if thread.pcall(1, 0, 0) {
-            Reply::Error
-        } else {
-            failure(thread, level, run)
-        }
-    };
-    thread.set_top(0);
+    let reply = if ok { Reply::Values } else { failed(thread, level, run) };
+    short::base(thread);
+    threads.note_ready(number, thread);
     if run.entry == Entry::Autopsy {
         main.restart_collector();
     }
-    if compat::STARVES && run.entry != Entry::Autopsy && (no_memory || at_brim(run)) {
-        // Nothing was or will be collected for lack of memory: the next call would find the heap as full.
-        protect_collect(thread);
+    if run.entry != Entry::Autopsy {
+        relieve(thread, run, no_memory);
     }
     reply
+}
+
+/// A call has ended: where nothing was or will be collected for lack of memory, the next would find the heap as full.
+pub(super) fn relieve(thread: State, run: &Run, no_memory: bool) {
+    if compat::STARVES && (no_memory || at_brim(run)) {
+        protect_collect(thread);
+    }
+}
+
+/// Sends the error object on top of the stack, with which a call has failed.
+pub(super) fn failed(thread: State, level: Level, run: &Run) -> Reply {
+    super::autopsy::keep_message(thread, level);
+    // handler, the error object
+    thread.registry_get(key(SEND_ERROR));
+    thread.insert(-2);
+    if thread.pcall(1, 0, 0) {
+        Reply::Error
+    } else {
+        failure(thread, level, run)
+    }
 }
 
 /// Makes one more thread for calls; false where there is no memory for it.
@@ -348,9 +325,9 @@ fn make_thread(s: State) -> c_int {
 }
 
 /// Sends the error string on top of the stack; gives `NoMemory` where there is none.
-fn failure(s: State, level: Level, run: &Run) -> Reply {
+pub(super) fn failure(s: State, level: Level, run: &Run) -> Reply {
     let text = s.bytes(-1).unwrap_or(b"error in error handling");
-    let reply = level.tell(run.exchange, text);
+    let reply = level.tell(run.exchange.get(), text);
     s.pop(1);
     reply
 }
@@ -366,9 +343,9 @@ fn entry(s: State) -> c_int {
         guest::math::seed_copy(s);
     }
     make_room(s, level, run);
-    let n = decode(s, level, run.exchange, Side::Out, Link::Owner);
+    let n = decode(s, level, run.exchange.get(), Side::Out, Link::Owner);
     // What was sent lies in the box's heap now: it need not be paid for twice.
-    level.with_exchange(run.exchange, |e| e.out.reset());
+    level.with_exchange(run.exchange.get(), |e| e.out.reset());
     let results = match run.entry {
         Entry::Code => {
             compile(s);
@@ -435,9 +412,9 @@ fn entry(s: State) -> c_int {
             s.set_top(0);
             0
         }
-        Entry::Open | Entry::Check | Entry::Rehash => 0,
+        Entry::Open | Entry::Check | Entry::Rehash | Entry::Short(_) => 0,
     };
-    Encoder::new(s, level, run.exchange, Side::Back, Link::Owner).named(c"result").encode(
+    Encoder::new(s, level, run.exchange.get(), Side::Back, Link::Owner).named(c"result").encode(
         s.top() - results + 1,
         results,
         1,
@@ -449,10 +426,8 @@ fn entry(s: State) -> c_int {
 /// collect (Lua 5.1 and LuaJIT never collect because memory runs out): then it does so first.
 fn make_room(s: State, level: Level, run: &Run) {
     let core = &run.core;
-    let pays = || level.guarded(|| answer::charge_exchange(run.exchange, core));
-    let (used, room) = (core.budget.used(), core.budget.headroom());
-    let grown = used.saturating_sub(core.collected.get());
-    let filling = compat::V51 && room < used / 4 && grown > room;
+    let pays = || level.guarded(|| answer::charge_exchange(run.exchange.get(), core));
+    let filling = compat::V51 && core.is_filling();
     if !filling && pays() {
         return;
     }
@@ -484,7 +459,9 @@ fn compile(s: State) {
 fn send_error(s: State) -> c_int {
     let level = Level::of(s);
     if let Some(run) = level.run() {
-        Encoder::new(s, level, run.exchange, Side::Back, Link::Owner).named(c"error value").encode(1, 1, 0);
+        Encoder::new(s, level, run.exchange.get(), Side::Back, Link::Owner)
+            .named(c"error value")
+            .encode(1, 1, 0);
     }
     0
 }

@@ -3,6 +3,8 @@
 
 use std::cell::RefCell;
 
+use crate::lua::State;
+
 /// Lua threads of a box, by number from 1.
 #[derive(Default)]
 pub struct Threads(RefCell<Vec<Place>>);
@@ -12,6 +14,8 @@ struct Place {
     busy: bool,
     /// Whether a Lua thread lies ready under this number.
     made: bool,
+    /// That thread, once a call has left on its stack what calls begin with: see [`super::short`].
+    ready: Option<State>,
 }
 
 impl Threads {
@@ -36,7 +40,7 @@ impl Threads {
         if let Ok(mut places) = self.0.try_borrow_mut() {
             places.clear();
             if places.try_reserve(made).is_ok() {
-                places.extend((0..made).map(|_| Place { busy: false, made: true }));
+                places.extend((0..made).map(|_| Place { made: true, ..Place::default() }));
             }
         }
     }
@@ -57,7 +61,7 @@ impl Threads {
     pub fn of(made: &[bool]) -> Option<Threads> {
         let mut places = Vec::new();
         places.try_reserve_exact(made.len()).ok()?;
-        places.extend(made.iter().map(|&made| Place { busy: false, made }));
+        places.extend(made.iter().map(|&made| Place { made, ..Place::default() }));
         Some(Threads(RefCell::new(places)))
     }
 
@@ -66,7 +70,8 @@ impl Threads {
         let (mut places, others) = (self.0.try_borrow_mut().ok()?, other.0.try_borrow().ok()?);
         places.clear();
         places.try_reserve(others.len()).ok()?;
-        places.extend_from_slice(&others);
+        // What lies on their stacks is looked at anew.
+        places.extend(others.iter().map(|place| Place { made: place.made, ..Place::default() }));
         Some(())
     }
 
@@ -85,12 +90,37 @@ impl Threads {
 
     /// A call has ended. `whole`: its thread can serve another; else it was left in the middle of something.
     pub fn give_back(&self, number: usize, whole: bool) {
-        self.change(number, |place| *place = Place { busy: false, made: place.made && whole });
+        self.change(number, |place| {
+            *place = if whole { Place { busy: false, ..*place } } else { Place::default() };
+        });
     }
 
     /// Notes that the thread of this number has been made.
     pub fn note_made(&self, number: usize) {
         self.change(number, |place| place.made = true);
+    }
+
+    /// Notes that it has on its stack what calls begin with.
+    pub fn note_ready(&self, number: usize, thread: State) {
+        self.change(number, |place| place.ready = Some(thread));
+    }
+
+    /// The first thread, number 1, for a call that needs it ready and free.
+    pub fn take_ready(&self) -> Option<State> {
+        let mut places = self.0.try_borrow_mut().ok()?;
+        let place = places.first_mut().filter(|place| !place.busy)?;
+        let thread = place.ready?;
+        place.busy = true;
+        Some(thread)
+    }
+
+    /// A call on the first thread has ended well.
+    pub fn give_back_ready(&self) {
+        if let Ok(mut places) = self.0.try_borrow_mut() {
+            if let Some(place) = places.first_mut() {
+                place.busy = false;
+            }
+        }
     }
 
     pub fn is_made(&self, number: usize) -> bool {

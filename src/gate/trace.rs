@@ -64,6 +64,13 @@ impl Trace {
         self.arrived = None;
     }
 
+    /// What arrived before is over.
+    pub fn forget(&mut self) {
+        if self.arrived.is_some() {
+            self.clear();
+        }
+    }
+
     fn clear(&mut self) {
         self.parts.clear();
         self.under_way = false;
@@ -126,11 +133,7 @@ fn with(level: Level, f: impl FnOnce(&mut Trace)) {
 
 /// A new call goes out: what arrived before is over.
 pub fn forget(level: Level) {
-    with(level, |trace| {
-        if trace.arrived.is_some() {
-            trace.clear();
-        }
-    });
+    with(level, Trace::forget);
 }
 
 /// The error value on top of the stack has come across a wall, and is about to be raised.

@@ -32,9 +32,8 @@ impl Wall {
         self.deadline.get()
     }
 
-    /// A call begins that has `limit` seconds.
-    pub fn begin(&self, limit: f64) {
-        let now = mono_ns();
+    /// A call begins `now` that has `limit` seconds.
+    pub fn begin(&self, limit: f64, now: u64) {
         if self.began.get() == 0 {
             self.began.set(now);
         }
@@ -59,9 +58,12 @@ impl Wall {
         self.deadline.set(if kept.grants == grants { kept.deadline } else { granted });
     }
 
-    /// The last call under way has ended; how long there were any, ns.
-    pub fn end(&self) -> u64 {
-        let used = self.used();
+    /// The last call under way has ended `now`; how long there were any, ns.
+    pub fn end(&self, now: u64) -> u64 {
+        let used = match self.began.get() {
+            0 => 0,
+            began => now.saturating_sub(began),
+        };
         self.deadline.set(NEVER);
         self.began.set(0);
         used
@@ -91,23 +93,23 @@ mod tests {
     #[test]
     fn a_waiting_call_keeps_its_deadline() {
         let wall = Wall::new();
-        wall.begin(1.0);
+        wall.begin(1.0, mono_ns());
         let (first, kept) = (wall.deadline(), wall.keep());
-        wall.begin(100.0);
+        wall.begin(100.0, mono_ns());
         assert!(wall.deadline() > first);
         wall.restore(kept);
         assert_eq!(wall.deadline(), first);
-        wall.end();
+        wall.end(mono_ns());
         assert_eq!((wall.deadline(), wall.used()), (NEVER, 0));
     }
 
     #[test]
     fn a_fresh_allowance_is_for_calls_that_wait_too() {
         let wall = Wall::new();
-        wall.begin(1.0);
+        wall.begin(1.0, mono_ns());
         let (first, kept) = (wall.deadline(), wall.keep());
         wall.grant(1000.0);
-        wall.begin(2.0);
+        wall.begin(2.0, mono_ns());
         wall.restore(kept);
         assert!(wall.deadline() > first + 500_000_000_000);
     }

@@ -26,7 +26,7 @@ pub fn open(s: State) {
     }
     s.push_cstr(c"FILE*");
     s.raw_set_field(-2, c"__name");
-    // As in stock Lua, code can get at this table and change it: a handle is known by it, and no script can give it to a userdata.
+    // As in stock Lua, code can get at this table and change it.
     stream::set_metatable(s);
     s.new_table();
     s.set_functions(FUNCTIONS);
@@ -199,10 +199,14 @@ fn write_by(s: State, index: c_int, first: c_int, last: c_int) -> c_int {
             return n;
         }
     }
+    s.copy(index);
+    written(s)
+}
+
+/// What `write` gives, with the handle on top: that, from Lua 5.2 on.
+fn written(s: State) -> c_int {
     if compat::V51 {
         s.push_bool(true);
-    } else {
-        s.copy(index);
     }
     1
 }
@@ -222,14 +226,26 @@ fn plain_text(s: State) {
 /// `io.write(...)`
 fn write(s: State) -> c_int {
     let n = s.top();
+    if n == 1 {
+        s.registry_get(key(Stream::Out.index()));
+        if stream::write_at_once(s, -1, 1) {
+            return written(s);
+        }
+        s.pop(1);
+    }
     push_default(s, Stream::Out);
     write_by(s, -1, 1, n)
 }
 
 /// `file:write(...)`
 fn file_write(s: State) -> c_int {
+    let n = s.top();
+    if n == 2 && stream::write_at_once(s, 1, 2) {
+        s.copy(1);
+        return written(s);
+    }
     check_open(s, 1);
-    write_by(s, 1, 2, s.top())
+    write_by(s, 1, 2, n)
 }
 
 /// What is added to the number of formats behind `lines` where the file is to be closed at its end.
@@ -263,6 +279,14 @@ fn next_line(s: State) -> c_int {
     n
 }
 
+/// The same without formats.
+fn next_plain_line(s: State) -> c_int {
+    if stream::read_line_at_once(s) {
+        return 1;
+    }
+    next_line(s)
+}
+
 /// Pushes the iterator over the handle at 1, by the formats from 2 on.
 fn push_lines(s: State, closing: bool) -> c_int {
     let formats = if compat::V51 && !compat::JIT { 0 } else { s.top() - 1 };
@@ -275,7 +299,8 @@ fn push_lines(s: State, closing: bool) -> c_int {
     for i in 0..formats {
         s.copy(2 + i);
     }
-    s.push_closure(function(next_line), 2 + formats);
+    let next = if formats == 0 { function(next_plain_line) } else { function(next_line) };
+    s.push_closure(next, 2 + formats);
     1
 }
 

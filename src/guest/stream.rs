@@ -3,7 +3,8 @@
 //! that it makes over functions of its own. A handle that the box closes is closed for the box alone.
 //!
 //! # Safety
-//! A handle's userdata holds a [`Handle`]; it is recognised by its metatable, which no script can set.
+//! A handle's userdata holds a [`Handle`], which is recognised by its size and by the [`MARK`] that it begins with: all userdata in a box are
+//! made by this library, and no script can write to one.
 #![allow(unsafe_code)]
 
 use std::mem;
@@ -12,15 +13,22 @@ use std::os::raw::{c_int, c_void};
 use super::{disk, made, pieces};
 use crate::gate::level::Level;
 use crate::gate::link::Link;
+use crate::gate::near::{self, Whose};
 use crate::gate::proxy::crossing;
 use crate::gate::request::{Format, Request, Stream, StreamOp};
 use crate::gate::streams;
+use crate::host::stream::buffer::PLACE;
 use crate::lua::{Kind, State};
 
 static KEY: u8 = 0;
 
+/// What a handle begins with, and no other userdata of this library does.
+const MARK: u64 = 0x6b1e_5afe_10a0_f11e;
+
 /// What lies in a handle's userdata.
+#[repr(C)]
 pub struct Handle {
+    mark: u64,
     kind: Behind,
     /// Of a standard stream: the assignment that the box has closed (counted from 1). Of others: 1 where it is closed. 0 for open.
     pub closed: u64,
@@ -80,6 +88,7 @@ fn push(s: State, kind: Behind) {
     // SAFETY: fresh memory of that size.
     unsafe {
         place.write(Handle {
+            mark: MARK,
             kind,
             closed: u64::from(!matches!(kind, Behind::Standard(_))),
             busy: 0,
@@ -166,14 +175,12 @@ pub fn origin(s: State, index: c_int) -> Option<Origin> {
 /// The handle at `index`, if it is one.
 pub fn at<'a>(s: State, index: c_int) -> Option<&'a mut Handle> {
     let place = s.userdata(index) as *mut Handle;
-    if place.is_null() || s.kind(index) != Kind::Userdata || !s.metatable(index) {
+    // A light userdata has no length.
+    if place.is_null() || s.raw_len(index) != mem::size_of::<Handle>() {
         return None;
     }
-    s.registry_get(key());
-    let ours = s.raw_equal(-1, -2);
-    s.pop(2);
-    // SAFETY: only `push` gives out this metatable, with memory of this size; the value stays on the stack.
-    ours.then(|| unsafe { &mut *place })
+    // SAFETY: a userdata of this size, aligned as Lua aligns them, which has been written to since it was made; the value stays where it is.
+    unsafe { ((*place).mark == MARK).then(|| &mut *place) }
 }
 
 /// Whether the stream at `index` lies behind the gate.
@@ -233,9 +240,54 @@ pub fn write(s: State, index: c_int, op: StreamOp) -> c_int {
     match handle.kind {
         Behind::Functions => made::write(s, index, handle),
         Behind::File(number) => disk::write(s, index, handle, number, op != StreamOp::Forward),
+        kind if op == StreamOp::Write && write_near(s, kind, -1) => {
+            s.push_bool(true);
+            1
+        }
         // What was counted here and above has not been counted below.
         kind @ Behind::Given(Link::Below(_), _) => ask(s, kind, StreamOp::Write),
         kind => ask(s, kind, op),
+    }
+}
+
+/// The stream behind `kind`, as far as it may lie near.
+fn whose(kind: Behind) -> Option<Whose> {
+    match kind {
+        Behind::Standard(stream) => Some(Whose::Standard(stream)),
+        Behind::Given(Link::Owner, number) => Some(Whose::Given(number)),
+        _ => None,
+    }
+}
+
+/// Bare: writes the string at `text` to the handle at `index` if that needs nobody. False: nothing has been done.
+pub fn write_at_once(s: State, index: c_int, text: c_int) -> bool {
+    let open = at(s, index).filter(|handle| handle.closed == 0);
+    open.is_some_and(|handle| write_near(s, handle.kind, text))
+}
+
+/// Bare: reads and pushes a line from the handle that is the running function's first upvalue, if that needs nobody. False: nothing has
+/// been done.
+pub fn read_line_at_once(s: State) -> bool {
+    let handle = s.userdata(State::upvalue(1)) as *const Handle;
+    // SAFETY: the iterator behind `lines`, whose first upvalue no script can change.
+    let kind = unsafe { handle.as_ref() }.filter(|handle| handle.closed == 0).map(|handle| handle.kind);
+    kind.is_some_and(|kind| read_near(s, kind, Format::Line { keep: false }))
+}
+
+fn write_near(s: State, kind: Behind, text: c_int) -> bool {
+    let Some(whose) = whose(kind) else { return false };
+    s.bytes(text).is_some_and(|bytes| near::write(Level::of(s), whose, bytes))
+}
+
+fn read_near(s: State, kind: Behind, format: Format) -> bool {
+    let Some(whose) = whose(kind) else { return false };
+    let mut place = PLACE;
+    match near::read(Level::of(s), whose, format, &mut place) {
+        Some(bytes) => {
+            s.push_bytes(bytes);
+            true
+        }
+        None => false,
     }
 }
 
@@ -269,6 +321,7 @@ pub fn read(s: State, index: c_int, format: Format) -> c_int {
     let Some(handle) = at(s, index) else { return push_failure(s, BAD_FILE) };
     match handle.kind {
         Behind::Functions | Behind::File(_) => pieces::read(s, index, handle, format),
+        kind if read_near(s, kind, format) => 1,
         kind => {
             let n = ask(s, kind, StreamOp::Read(format));
             if format == Format::Number && n == 1 && s.kind(-1) == Kind::String {

@@ -6,6 +6,7 @@
 
 use std::cell::Cell;
 
+use super::stream::buffer::{self, Place, Ready};
 use super::stream::patience::Patience;
 use super::stream::stdio::{self, Errno, Failure, ReadFormat, ReadResult};
 use super::stream::{stdio_out, Closed, FileRef};
@@ -73,6 +74,25 @@ pub fn operate(
             }
         }
     }
+}
+
+/// Takes an item that lies whole in the file's buffer. Runs on a box's stack.
+pub fn read_at_once(address: usize, format: Format, place: &mut Place) -> Option<&[u8]> {
+    let wanted = match format {
+        Format::Line { keep } => Ready::Line { keep },
+        Format::Count(count) if count > 0 => Ready::Count(count),
+        _ => return None,
+    };
+    let handle = FileRef { userdata: address as *mut _ };
+    // SAFETY: see the module's text.
+    unsafe { buffer::read(handle.current()?, wanted, place) }
+}
+
+/// Puts `data` into the file's buffer if it fits there and `agreed` then. False: nothing has been done. Runs on a box's stack.
+pub fn write_at_once(address: usize, data: &[u8], agreed: impl FnOnce() -> bool) -> bool {
+    let handle = FileRef { userdata: address as *mut _ };
+    // SAFETY: see the module's text.
+    unsafe { handle.current().is_some_and(|file| buffer::write(file, data, agreed)) }
 }
 
 /// What is done with a handle that is closed.

@@ -16,11 +16,13 @@
 mod caller;
 pub mod compat;
 mod function;
+mod scalar;
 mod state;
 mod traceback;
 mod yielding;
 
 pub use function::{function, Entry};
+pub use scalar::Scalar;
 pub use state::{Kind, State};
 
 /// The module leaves Lua's symbols to the interpreter that loads it; a test binary or a fuzzer has to bring them itself.

@@ -183,6 +183,19 @@ impl State {
         }
     }
 
+    /// The bytes of what is known to be a string. Good while the value stays on the stack.
+    pub fn string_bytes<'a>(self, index: c_int) -> &'a [u8] {
+        let mut len = 0;
+        api! {
+            let s = lua_tolstring(self.0, index, &mut len) as *const u8;
+            if s.is_null() {
+                &[]
+            } else {
+                std::slice::from_raw_parts(s, len)
+            }
+        }
+    }
+
     /// The string at `index` up to its first zero byte; empty for anything else.
     pub fn c_str<'a>(self, index: c_int) -> &'a CStr {
         if self.kind(index) != Kind::String {

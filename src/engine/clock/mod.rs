@@ -13,6 +13,7 @@ use std::sync::atomic::{AtomicBool, AtomicI32, AtomicPtr, AtomicU64, AtomicU8, O
 
 pub mod signal;
 pub mod span;
+pub mod tick;
 pub mod watchdog;
 
 use span::{Span, Spent};
@@ -58,10 +59,55 @@ pub struct Beat {
     /// Signals that the run itself leaves blocked, one bit each.
     mask: AtomicU64,
     forks: AtomicU64,
+    /// The number that [`Beat::arm`] gave last.
+    sequence: AtomicU64,
+    /// What follows is the thread's own; no other looks at it.
+    own: Own,
+}
+
+/// What only the thread itself reads and writes: cells, in effect.
+struct Own {
+    /// See [`span`]: the last reading of the CPU clock, when that was, and what short spans have been charged since.
+    cpu: AtomicU64,
+    at: AtomicU64,
+    charged: AtomicU64,
+    /// See [`signal::prepare`].
+    found: AtomicU64,
+    /// What the host's own code took inside a box's request.
+    outside_used: AtomicU64,
+    outside_passed: AtomicU64,
+    overdue: AtomicBool,
+    /// See [`tick`]: what the counter and the clock showed at the last reading and at one long before, how long a tick is, and how many of
+    /// them the last reading is good for.
+    tick: AtomicU64,
+    tick_ns: AtomicU64,
+    first_tick: AtomicU64,
+    first_ns: AtomicU64,
+    tick_length: AtomicU64,
+    ticks_good: AtomicU64,
+}
+
+impl Own {
+    const fn new() -> Own {
+        Own {
+            cpu: AtomicU64::new(0),
+            at: AtomicU64::new(0),
+            charged: AtomicU64::new(0),
+            found: AtomicU64::new(0),
+            outside_used: AtomicU64::new(0),
+            outside_passed: AtomicU64::new(0),
+            overdue: AtomicBool::new(false),
+            tick: AtomicU64::new(0),
+            tick_ns: AtomicU64::new(0),
+            first_tick: AtomicU64::new(0),
+            first_ns: AtomicU64::new(0),
+            tick_length: AtomicU64::new(0),
+            ticks_good: AtomicU64::new(0),
+        }
+    }
 }
 
 static BEATS: AtomicPtr<Beat> = AtomicPtr::new(ptr::null_mut());
-static SEQUENCE: AtomicU64 = AtomicU64::new(1);
 static FORKS: AtomicU64 = AtomicU64::new(0);
 
 /// What the thread's CPU clock shows, ns.
@@ -108,6 +154,8 @@ impl Beat {
             busy: AtomicBool::new(false),
             mask: AtomicU64::new(0),
             forks: AtomicU64::new(0),
+            sequence: AtomicU64::new(0),
+            own: Own::new(),
         }
     }
 
@@ -122,7 +170,8 @@ impl Beat {
         self.wall.store(wall, Relaxed);
         self.stage.store(0, Relaxed);
         self.why.store(0, Relaxed);
-        let number = SEQUENCE.fetch_add(1, Relaxed);
+        let number = self.sequence.load(Relaxed) + 1;
+        self.sequence.store(number, Relaxed);
         self.armed.store(number, SeqCst);
         watchdog::wake();
         number
@@ -164,10 +213,13 @@ impl Beat {
 
     /// Stops watching; says why the watchdog had already asked for a stop, if it had. No signal of ours arrives after this.
     pub fn disarm(&self) -> Option<u8> {
-        self.armed.store(0, SeqCst);
-        while self.busy.load(SeqCst) {
-            // SAFETY: a plain system call.
-            unsafe { libc::sched_yield() };
+        // Only this thread arms: what is disarmed has been waited for.
+        if self.armed.load(Relaxed) != 0 {
+            self.armed.store(0, SeqCst);
+            while self.busy.load(SeqCst) {
+                // SAFETY: a plain system call.
+                unsafe { libc::sched_yield() };
+            }
         }
         if self.stage.load(Relaxed) == 0 {
             return None;
@@ -188,9 +240,6 @@ impl Beat {
 }
 
 thread_local! {
-    /// What the host's own code took inside a box's request.
-    static OUTSIDE: Cell<Spent> = const { Cell::new(Spent { used: 0, passed: 0 }) };
-    static OVERDUE: Cell<bool> = const { Cell::new(false) };
     /// How many boxes were closed while they were being run.
     static CLOSINGS: Cell<u64> = const { Cell::new(0) };
 }
@@ -204,16 +253,16 @@ pub fn outside<R>(f: impl FnOnce() -> R) -> R {
         Some(beat) if beat.armed.load(Relaxed) != 0 => {
             beat.disarm();
             let (cpu, wall) = (beat.cpu.load(Relaxed), beat.wall.load(Relaxed));
-            let (before, closings) = (OUTSIDE.take(), CLOSINGS.get());
-            let span = Span::begin();
+            let (before, closings) = (beat.take_outside(), CLOSINGS.get());
+            let span = Span::begin(beat);
             let result = f();
             // What a driver inside this one left there is part of the span.
-            OUTSIDE.take();
-            let (spent, next) = span.end(Spent::default());
-            OUTSIDE.set(before.plus(spent));
+            beat.take_outside();
+            let (spent, next) = span.end(beat, Spent::default());
+            beat.set_outside(before.plus(spent));
             let (cpu, now) = (cpu.saturating_add(spent.used), next.began);
             let ended = next.cpu_at_least();
-            OVERDUE.set(ended >= cpu || now >= wall || closings != CLOSINGS.get());
+            beat.own.overdue.store(ended >= cpu || now >= wall || closings != CLOSINGS.get(), Relaxed);
             beat.arm(cpu, now.saturating_add(cpu.saturating_sub(next.cpu_at_most())), wall);
             result
         }
@@ -239,7 +288,7 @@ pub fn is_stopping() -> bool {
 
 /// Whether the request under way is for a box that can't go on.
 pub fn is_overdue() -> bool {
-    OVERDUE.get()
+    with_beat(|beat| beat.own.overdue.load(Relaxed)).unwrap_or(false)
 }
 
 /// Notes that a box was closed while it was being run.
@@ -247,10 +296,24 @@ pub fn note_closing() {
     CLOSINGS.set(CLOSINGS.get().wrapping_add(1));
 }
 
-/// What [`outside`] has added up since the last time.
-pub fn take_outside() -> Spent {
-    OVERDUE.set(false);
-    OUTSIDE.take()
+impl Beat {
+    /// What [`outside`] has added up since the last time. On the thread's own beat.
+    pub fn take_outside(&self) -> Spent {
+        self.own.overdue.store(false, Relaxed);
+        let spent = Spent {
+            used: self.own.outside_used.load(Relaxed),
+            passed: self.own.outside_passed.load(Relaxed),
+        };
+        if spent.passed != 0 {
+            self.set_outside(Spent::default());
+        }
+        spent
+    }
+
+    fn set_outside(&self, spent: Spent) {
+        self.own.outside_used.store(spent.used, Relaxed);
+        self.own.outside_passed.store(spent.passed, Relaxed);
+    }
 }
 
 /// Takes a beat for the calling thread and gives it an alternate signal stack; undone when the thread ends.

@@ -11,7 +11,6 @@
 // Registers are found by constants of the C library, which fit the array they are for.
 #![allow(clippy::indexing_slicing)]
 
-use std::cell::Cell;
 use std::mem;
 use std::os::raw::{c_int, c_void};
 use std::ptr;
@@ -172,25 +171,28 @@ pub unsafe fn drop_alternate_stack(memory: *mut c_void) {
 /// How long what was found of handlers and mask is taken to hold: the two looks are system calls, which cost more than a short call into a box.
 const WINDOW: u64 = 20_000;
 
-thread_local! {
-    /// When this thread's handlers and mask were last found well, on the monotonic clock, ns.
-    static FOUND: Cell<u64> = const { Cell::new(0) };
-}
-
 /// Sees that stops and faults reach our handlers on this thread for the time of a run that begins `now`; the mask to hand to [`restore_mask`]
 /// afterwards, if the host has blocked any of our signals. The beat is told what else is blocked.
-pub fn prepare(beat: &Beat, now: u64) -> Option<libc::sigset_t> {
-    if now.saturating_sub(FOUND.get()) < WINDOW {
+pub fn prepare(beat: &Beat, now: u64) -> Option<u64> {
+    // When this thread's handlers and mask were last found well, on the monotonic clock, ns.
+    let found = &beat.own.found;
+    if now.saturating_sub(found.load(Relaxed)) < WINDOW {
         return None;
     }
+    look(beat, now)
+}
+
+#[cold]
+fn look(beat: &Beat, now: u64) -> Option<u64> {
+    let found = &beat.own.found;
     ensure();
     let mask = unblock();
     beat.set_mask(bits(&mask));
     if is_blocking(&mask) {
-        FOUND.set(0);
-        return Some(mask);
+        found.store(0, Relaxed);
+        return Some(bits(&mask));
     }
-    FOUND.set(now);
+    found.store(now, Relaxed);
     None
 }
 
@@ -226,9 +228,13 @@ fn bits(set: &libc::sigset_t) -> u64 {
 }
 
 /// Puts back the mask that [`prepare`] found.
-pub fn restore_mask(old: &libc::sigset_t) {
-    // SAFETY: a mask that `unblock` filled.
-    unsafe { libc::pthread_sigmask(libc::SIG_SETMASK, old, ptr::null_mut()) };
+pub fn restore_mask(old: u64) {
+    // SAFETY: a set begins with the bits of the signals that Linux has: see `bits`.
+    unsafe {
+        let mut mask: libc::sigset_t = mem::zeroed();
+        (&raw mut mask).cast::<u64>().write_unaligned(old);
+        libc::pthread_sigmask(libc::SIG_SETMASK, &mask, ptr::null_mut());
+    }
 }
 
 #[cfg(target_arch = "x86_64")]

@@ -5,19 +5,14 @@
 //! the CPU clock is read. Where it stood at the beginning is known from the last reading, which is never older than [`STALE`], and from what has
 //! been charged since: a long span is charged too much by [`STALE`] at most, and only if the thread lost its turn meanwhile.
 
-use std::cell::Cell;
+use std::sync::atomic::Ordering::Relaxed;
 
-use super::{mono_ns, thread_cpu_ns};
+use super::{thread_cpu_ns, Beat};
 
 /// Spans below this are charged by the monotonic clock alone, ns.
 const SHORT: u64 = 100_000;
 /// The oldest reading of the CPU clock that a span may begin with, ns.
 const STALE: u64 = 250_000;
-
-thread_local! {
-    /// The last reading of the CPU clock, when that was, and what short spans have been charged since.
-    static READING: Cell<(u64, u64, u64)> = const { Cell::new((0, 0, 0)) };
-}
 
 /// The beginning of a span.
 #[derive(Clone, Copy, Debug, Default)]
@@ -29,23 +24,27 @@ pub struct Span {
     most: u64,
 }
 
-fn read(now: u64) -> u64 {
+fn read(beat: &Beat, now: u64) -> u64 {
     let cpu = thread_cpu_ns();
-    READING.set((cpu, now, 0));
+    beat.own.cpu.store(cpu, Relaxed);
+    beat.own.at.store(now, Relaxed);
+    beat.own.charged.store(0, Relaxed);
     cpu
 }
 
 impl Span {
-    /// Begins a span on the calling thread.
-    pub fn begin() -> Span {
-        Span::begin_at(mono_ns())
+    /// Begins a span on the calling thread, whose beat is given.
+    pub fn begin(beat: &Beat) -> Span {
+        Span::begin_at(beat, beat.now())
     }
 
-    fn begin_at(now: u64) -> Span {
-        let (cpu, at, charged) = READING.get();
+    /// The same, where the monotonic clock shows `now`.
+    pub fn begin_at(beat: &Beat, now: u64) -> Span {
+        let own = &beat.own;
+        let (cpu, at, charged) = (own.cpu.load(Relaxed), own.at.load(Relaxed), own.charged.load(Relaxed));
         let age = now.saturating_sub(at);
         if cpu == 0 || age > STALE {
-            let cpu = read(now);
+            let cpu = read(beat, now);
             return Span { began: now, least: cpu, most: cpu };
         }
         Span { began: now, least: cpu.saturating_add(charged), most: cpu.saturating_add(age) }
@@ -61,17 +60,30 @@ impl Span {
         self.least
     }
 
+    /// Ends the span as [`Span::end`] does, with none that follows: what the monotonic clock shows, and what was used, ns.
+    pub fn finish(self, beat: &Beat, less: Spent) -> (u64, u64) {
+        let now = beat.now();
+        let passed = now.saturating_sub(self.began);
+        if passed >= SHORT {
+            let (spent, next) = self.end(beat, less);
+            return (next.began, spent.used);
+        }
+        let rest = passed.saturating_sub(less.passed);
+        beat.own.charged.store(beat.own.charged.load(Relaxed).saturating_add(rest), Relaxed);
+        (now, rest)
+    }
+
     /// Ends the span, on the same thread, less what the host's own code took of it: what the rest used, and the span that begins now.
-    pub fn end(self, less: Spent) -> (Spent, Span) {
-        let now = mono_ns();
+    pub fn end(self, beat: &Beat, less: Spent) -> (Spent, Span) {
+        let now = beat.now();
         let passed = now.saturating_sub(self.began);
         let rest = passed.saturating_sub(less.passed);
         if passed < SHORT {
-            let (cpu, at, charged) = READING.get();
-            READING.set((cpu, at, charged.saturating_add(rest)));
-            return (Spent { used: rest, passed: rest }, Span::begin_at(now));
+            let charged = &beat.own.charged;
+            charged.store(charged.load(Relaxed).saturating_add(rest), Relaxed);
+            return (Spent { used: rest, passed: rest }, Span::begin_at(beat, now));
         }
-        let cpu = read(now);
+        let cpu = read(beat, now);
         let used = cpu.saturating_sub(self.least).saturating_sub(less.used).min(rest);
         (Spent { used, passed: rest }, Span { began: now, least: cpu, most: cpu })
     }
@@ -103,11 +115,12 @@ mod tests {
 
     #[test]
     fn a_span_is_charged_what_was_used() {
+        let beat = crate::engine::clock::beat().unwrap();
         for ns in [50_000, 500_000, 20_000_000] {
             let before = thread_cpu_ns();
-            let span = Span::begin();
+            let span = Span::begin(beat);
             spin(ns);
-            let (Spent { used, passed }, _) = span.end(Spent::default());
+            let (Spent { used, passed }, _) = span.end(beat, Spent::default());
             let most = thread_cpu_ns() - before;
             assert!(used >= ns && used <= most.max(SHORT) + STALE, "{used} of {ns}, at most {most}");
             assert!(passed >= used);
@@ -116,21 +129,23 @@ mod tests {
 
     #[test]
     fn sleeping_is_not_charged() {
-        let span = Span::begin();
+        let beat = crate::engine::clock::beat().unwrap();
+        let span = Span::begin(beat);
         std::thread::sleep(std::time::Duration::from_millis(50));
-        let (Spent { used, passed }, _) = span.end(Spent::default());
+        let (Spent { used, passed }, _) = span.end(beat, Spent::default());
         assert!(passed >= 50_000_000);
         assert!(used <= 10_000_000, "charged {used} ns for sleep");
     }
 
     #[test]
     fn many_short_spans_add_up() {
+        let beat = crate::engine::clock::beat().unwrap();
         let before = thread_cpu_ns();
         let mut sum = 0;
-        let mut span = Span::begin();
+        let mut span = Span::begin(beat);
         for _ in 0..200 {
             spin(20_000);
-            let (Spent { used, .. }, next) = span.end(Spent::default());
+            let (Spent { used, .. }, next) = span.end(beat, Spent::default());
             sum += used;
             span = next;
         }

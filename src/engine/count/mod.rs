@@ -110,6 +110,17 @@ impl Counter {
         }
     }
 
+    /// Nothing is to be counted, in a box that never was.
+    pub fn idle(&self, main: *mut lua_State) {
+        self.allowed.set(None);
+        self.used.set(0);
+        self.armed.set(0);
+        self.lifted.set(false);
+        self.ended.set(false);
+        self.stuck_since.set(0);
+        self.main.set(main);
+    }
+
     /// `thread` runs next.
     ///
     /// # Safety

@@ -3,7 +3,7 @@
 use std::rc::Rc;
 
 use super::{ended, Activation, Driver, Outcome, Step, Work, MAX_NESTING};
-use crate::engine::Message;
+use crate::engine::{clock, Message};
 use crate::gate::answer::{self, Answer, Place};
 use crate::gate::core::{Core, Kind};
 use crate::gate::exchange::Exchange;
@@ -75,7 +75,7 @@ pub(in crate::gate) fn go_on(
 ) -> Outcome {
     let Work { activations, waiting, current } = work;
     let Some(first) = activations.first() else { return Outcome::Done(Reply::NoMemory) };
-    let exchange = first.run.exchange;
+    let exchange = first.run.exchange.get();
     for activation in &activations {
         activation.run.core.wall.restore(activation.run.kept.get());
     }
@@ -101,7 +101,7 @@ pub(in crate::gate) fn abandon(realm: &Realm, root: State, work: Work) {
             let core = Rc::clone(&activation.run.core);
             core.kill(Kind::Fault, UNWATCHED);
             activation.task.abandon();
-            ended(realm, &core);
+            ended(realm, &core, clock::mono_ns());
         }
         return;
     };
@@ -111,7 +111,7 @@ pub(in crate::gate) fn abandon(realm: &Realm, root: State, work: Work) {
         let core = Rc::clone(&run.core);
         driver.put_down(task, &run, false);
         drop(run);
-        ended(realm, &core);
+        ended(realm, &core, clock::mono_ns());
     }
     driver.meter.stop();
 }

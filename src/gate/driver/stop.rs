@@ -4,10 +4,8 @@ use std::rc::Rc;
 
 use super::{ended, Activation, Driver, Step};
 use crate::engine::clock;
-use crate::engine::spare::room_for;
-use crate::engine::stack::BoxStack;
 use crate::engine::switch::{standing, Task};
-use crate::engine::{luajit, Cause, Finish, Message};
+use crate::engine::{luajit, Cause, Event, Message};
 use crate::gate::answer;
 use crate::gate::core::{Core, Kind, Status};
 use crate::gate::exchange::Desk;
@@ -76,7 +74,7 @@ impl Driver<'_> {
             if run.entry == Entry::Check
                 && core.parent.as_ref().is_none_or(|parent| parent.doomed().is_none())
             {
-                return self.reopen(core, &run, owner);
+                return self.reopen(core, run.exchange.get(), owner);
             }
             let mut own = core.excuse(true);
             if run.entry.is_opening() {
@@ -86,9 +84,9 @@ impl Driver<'_> {
                 }
                 self.realm.close(core.id);
             }
-            let (exchange, above) = (run.exchange, core.doomed().map(|d| d.excuse(true)));
+            let (exchange, above) = (run.exchange.get(), core.doomed().map(|d| d.excuse(true)));
             drop(run);
-            ended(self.realm, &core);
+            ended(self.realm, &core, self.meter.charged_at());
             let caller = owner.and_then(|owner| self.activations.get(owner));
             if caller.is_some_and(|caller| caller.run.core.doomed().is_some()) {
                 continue;
@@ -120,28 +118,26 @@ impl Driver<'_> {
 
     /// Looks at what a stop has left: the traceback, and whether the heap can go on.
     fn examine(&mut self, core: &Rc<Core>, left: *mut mlua::ffi::lua_State) {
-        let Some(stack) = BoxStack::take() else { return };
         let mut desk = Desk::new(None);
         let Ok(exchange) = desk.take(0) else { return };
         let _ = answer::values(exchange, |_| Ok(()));
-        if !room_for::<Run>() {
-            return;
-        }
         let Some(thread) = core.threads.take() else { return };
-        let run = Run::new(Rc::clone(core), self.realm, Entry::Autopsy, exchange, thread);
+        let worker = self.realm.workers.take(core, self.realm, Entry::Autopsy, exchange, thread);
+        let Some((mut task, run)) = worker else {
+            core.threads.give_back(thread, core.threads.is_made(thread));
+            return;
+        };
         run.left.set(left);
-        let run = Box::new(run);
-        let mut task = run::prepare(stack, &run);
         run::take_seat(core, task.seat(), self.meter.beat());
         let said = self.meter.briefly(|| task.resume(Message::Go));
-        let well = said == Err(Finish::Done) && run.outcome.get() == Reply::Values;
+        let ended = said == Ok(Event::Done);
+        let well = ended && run.outcome.get() == Reply::Values;
         core.threads.give_back(thread, well);
-        if said.is_err() {
-            task.finish();
+        if ended {
+            self.realm.workers.give_back(task, run);
         } else {
             task.abandon();
         }
-        drop(run);
         if !well {
             let said = String::from_utf8_lossy(&core.stopped.borrow()).into_owned();
             let kind = match core.status.get() {

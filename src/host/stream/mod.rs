@@ -33,7 +33,7 @@
 //! linked `nodelete`: a `FILE` may outlive its Lua state, and `exit` still flushes it.
 #![allow(unsafe_code)]
 
-mod buffer;
+pub mod buffer;
 mod callback;
 mod cookie;
 mod file_ref;

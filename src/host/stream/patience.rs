@@ -51,7 +51,7 @@ impl Patience {
     /// Whether a look at the descriptor is due before each system call: it may block, and not for ever. Regular files don't, nor does
     /// what the host has made non-blocking; streams of functions have no descriptor.
     pub fn must_wait(self, descriptor: c_int) -> bool {
-        if !self.bounded || descriptor < 0 {
+        if !self.bounded || descriptor < 0 || has_position(descriptor) {
             return false;
         }
         // SAFETY: plain system calls on local values.
@@ -111,6 +111,17 @@ impl Drop for Lock {
     fn drop(&mut self) {
         // SAFETY: locked in `Patience::lock`.
         unsafe { funlockfile(self.0) };
+    }
+}
+
+/// Whether the descriptor can be sought in: no pipe, no socket, no terminal. Cheaper to ask than what it is.
+pub fn has_position(descriptor: c_int) -> bool {
+    // SAFETY: a plain system call, which changes nothing but errno; that is this thread's.
+    unsafe {
+        let before = *libc::__errno_location();
+        let sought = libc::lseek(descriptor, 0, libc::SEEK_CUR) >= 0;
+        *libc::__errno_location() = before;
+        sought
     }
 }
 

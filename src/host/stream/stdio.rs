@@ -6,11 +6,11 @@
 #![allow(unsafe_code)]
 
 use std::ffi::CStr;
-use std::os::raw::c_int;
+use std::os::raw::{c_int, c_void};
 
 use libc::{size_t, FILE};
 
-use super::buffer::ahead;
+use super::buffer::{ahead, before_newline};
 use super::moment::lua_may_run;
 use super::numeral;
 use super::patience::{errno, Lock, Patience};
@@ -20,7 +20,7 @@ pub use super::numeral::value;
 extern "C" {
     // A stream of ours may run Lua in here; what it raises is caught before it would unwind.
     fn getc_unlocked(file: *mut FILE) -> c_int;
-    fn fread_unlocked(data: *mut u8, size: size_t, count: size_t, file: *mut FILE) -> size_t;
+    fn fread_unlocked(data: *mut c_void, size: size_t, count: size_t, file: *mut FILE) -> size_t;
 }
 
 /// What to read.
@@ -189,13 +189,39 @@ impl Source<'_> {
     fn line(&mut self, keep: bool) -> Result<(), Stop> {
         let before = self.out.len();
         loop {
+            // Fills the buffer, where that is empty.
             match self.next() {
                 Some(b'\n') => return if keep { self.append(b'\n') } else { Ok(()) },
                 Some(byte) => self.append(byte)?,
                 None if self.out.len() > before => return Ok(()),
                 None => return Err(Stop::End),
             }
+            self.rest_of_line()?;
         }
+    }
+
+    /// Appends what lies in the buffer up to the end of the line.
+    fn rest_of_line(&mut self) -> Result<(), Stop> {
+        // SAFETY: the file is open and locked.
+        let count = unsafe { before_newline(self.file) };
+        if count > self.room {
+            return Err(Stop::OutOfMemory);
+        }
+        self.fetch(count).map(|_| ())
+    }
+
+    /// Reads up to `count` bytes, for which there is room; gives how many came.
+    fn fetch(&mut self, count: usize) -> Result<usize, Stop> {
+        self.out.try_reserve(count).map_err(|_| Stop::OutOfMemory)?;
+        let space = self.out.spare_capacity_mut().as_mut_ptr();
+        // SAFETY: the file is open and locked; there is space for `count` bytes, and `got` of them were written.
+        let got = unsafe {
+            let got = fread_unlocked(space.cast(), 1, count, self.file).min(count);
+            self.out.set_len(self.out.len().saturating_add(got));
+            got
+        };
+        self.room -= got;
+        Ok(got)
     }
 
     fn count(&mut self, count: usize) -> Result<(), Stop> {
@@ -225,15 +251,7 @@ impl Source<'_> {
             if piece == 0 {
                 break;
             }
-            self.out.try_reserve(piece).map_err(|_| Stop::OutOfMemory)?;
-            let space = self.out.spare_capacity_mut().as_mut_ptr() as *mut u8;
-            // SAFETY: the file is open and locked; there is space for `piece` bytes, and `got` of them were written.
-            let got = unsafe {
-                let got = fread_unlocked(space, 1, piece, self.file).min(piece);
-                self.out.set_len(self.out.len().saturating_add(got));
-                got
-            };
-            self.room -= got;
+            let got = self.fetch(piece)?;
             done += got;
             if got < piece {
                 break;

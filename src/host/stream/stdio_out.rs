@@ -16,7 +16,7 @@ use libc::{size_t, FILE};
 
 use super::buffer::take_pending;
 use super::moment::lua_may_run;
-use super::patience::{errno, Patience};
+use super::patience::{errno, has_position, Patience};
 use super::stdio::{Errno, Failure};
 
 extern "C" {
@@ -192,8 +192,9 @@ fn pour(descriptor: c_int, data: &[u8], patience: Patience) -> Result<(), (usize
     Ok(())
 }
 
-/// Runs `f`, given the descriptor or -1, in which a pipe or socket without a reader is an error (EPIPE) and not the process' end. A stream
-/// of ours has no descriptor; there the signal mask stays as the host's callbacks expect it.
+/// Runs `f`, given the descriptor, in which a pipe or socket without a reader is an error (EPIPE) and not the process' end. A stream
+/// of ours has no descriptor; there the signal mask stays as the host's callbacks expect it. Nor does what has a position need any of this:
+/// `f` is given -1.
 unsafe fn without_sigpipe<R>(
     file: *mut FILE,
     f: impl FnOnce(c_int) -> Result<R, Failure>,
@@ -206,8 +207,8 @@ unsafe fn without_sigpipe<R>(
         let errno = *libc::__errno_location();
         let descriptor = libc::fileno(file);
         *libc::__errno_location() = errno;
-        if descriptor < 0 {
-            return f(descriptor);
+        if descriptor < 0 || has_position(descriptor) {
+            return f(-1);
         }
         libc::sigemptyset(signals.as_mut_ptr());
         libc::sigaddset(signals.as_mut_ptr(), libc::SIGPIPE);

@@ -1,0 +1,55 @@
+//! Answers that need nobody: what already lies in the buffer of the host's file crosses without a change of stacks, and what still fits
+//! in there is put there. It is what the driver would do (`host::driver_io`), done on the box's own stack in a few instructions that no
+//! stop interrupts. Whatever could wait, fail, run Lua or meet a limit is left to the driver.
+//!
+//! All of it is bare code.
+
+use super::core::{Core, Status};
+use super::level::Level;
+use super::request::{Bound, Format, Stream};
+use crate::host::driver_io;
+use crate::host::stream::buffer::Place;
+
+/// What a box asks for: one of its three streams, or a stream that its owner has given it under this number.
+#[derive(Clone, Copy)]
+pub enum Whose {
+    Standard(Stream),
+    Given(u64),
+}
+
+/// The host's file behind a stream of the box, and whether what is written to it counts as output; `None` where there is another side
+/// in between, or where each answer is written down.
+fn file_of(core: &Core, whose: Whose) -> Option<(usize, bool)> {
+    if core.parent.is_some() || core.recorded.get() || core.status.get() != Status::Ready {
+        return None;
+    }
+    let file = |stream: Stream| match core.binding(stream).0 {
+        Bound::File(address) => Some(address),
+        _ => None,
+    };
+    match whose {
+        Whose::Standard(stream) => Some((file(stream)?, stream != Stream::In)),
+        Whose::Given(number) => {
+            let address = core.ledger.file(number)?;
+            Some((address, file(Stream::Out) == Some(address) || file(Stream::Err) == Some(address)))
+        }
+    }
+}
+
+/// Reads one item, by way of `place`. `None`: it has to be asked for.
+pub fn read(level: Level, whose: Whose, format: Format, place: &mut Place) -> Option<&[u8]> {
+    let core = level.core()?;
+    level.guarded(|| {
+        let (address, _) = file_of(core, whose)?;
+        driver_io::read_at_once(address, format, place)
+    })
+}
+
+/// Writes `data`, and charges it as output. False: nothing has been done.
+pub fn write(level: Level, whose: Whose, data: &[u8]) -> bool {
+    let Some(core) = level.core() else { return false };
+    level.guarded(|| {
+        let Some((address, output)) = file_of(core, whose) else { return false };
+        driver_io::write_at_once(address, data, || !output || core.charge_output_whole(data.len()))
+    })
+}

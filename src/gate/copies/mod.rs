@@ -93,6 +93,7 @@ pub struct Books {
     /// After a return: what the owner has of the box, number and count; the box is to be told.
     held: RefCell<Option<Vec<(u64, u64)>>>,
     /// In a box from another process: tables that have keys which have moved, and what has moved.
+    #[cfg_attr(feature = "luajit", allow(dead_code))]
     moved: RefCell<(Vec<usize>, Vec<(u64, u64, u64)>)>,
 }
 
@@ -159,11 +160,13 @@ impl Books {
         true
     }
 
+    #[cfg_attr(feature = "luajit", allow(dead_code))]
     /// The table of that index that has keys which have moved.
     pub fn moved_table(&self, index: usize) -> Option<usize> {
         self.moved.try_borrow().ok()?.0.get(index).copied()
     }
 
+    #[cfg_attr(feature = "luajit", allow(dead_code))]
     pub fn has_moved(&self, address: u64) -> bool {
         self.moved.try_borrow().is_ok_and(|moved| seal::has_moved(&moved.1, address))
     }

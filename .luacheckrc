@@ -9,3 +9,6 @@ files["spec"] = { std = "max+busted" }
 local attack = { std = "max", allow_defined = true, ignore = { "1", "2", "3", "4", "5", "6" } }
 files["spec/attacks/[0-9]*.lua"] = attack
 files["spec/attacks/host/[0-9]*.lua"] = attack
+
+-- What nginx's Lua module brings, and what the playground gives to programs.
+files["lua-examples/playground"] = { std = "max", globals = { "ngx" }, read_globals = { "sleep" } }

@@ -30,4 +30,22 @@ build = {
    type = "command",
    build_command = [["$(LUA)" scripts/rock.lua build]],
    install_command = [["$(LUA)" scripts/rock.lua install "$(LIBDIR)"]],
+   -- The command: its modules, and a script that luarocks wraps for the Lua it installs for.
+   install = {
+      bin = { safelua = "command/bin/safelua" },
+      lua = {
+         ["safelua.help"] = "command/safelua/help.lua",
+         ["safelua.job"] = "command/safelua/job.lua",
+         ["safelua.main"] = "command/safelua/main.lua",
+         ["safelua.options"] = "command/safelua/options.lua",
+         ["safelua.pipe"] = "command/safelua/pipe.lua",
+         ["safelua.progress"] = "command/safelua/progress.lua",
+         ["safelua.prompt"] = "command/safelua/prompt.lua",
+         ["safelua.report"] = "command/safelua/report.lua",
+         ["safelua.terminal"] = "command/safelua/terminal.lua",
+         ["safelua.units"] = "command/safelua/units.lua",
+      },
+   },
+   -- With the manual page, docs/safelua.1.
+   copy_directories = { "docs" },
 }

@@ -18,6 +18,10 @@
 --
 -- Misuse raises a string in stock wording: `bad argument #1 to 'dofile' (string expected, got table)`.
 --
+-- Code in a box sees its Lua's base library, `coroutine`, `table`, `string`, `math` and what that Lua has besides, `print`
+-- and `io` on the box's streams, of `os` what asks nothing of the system, and of `debug` `traceback`: @{safe-lua.md} lists every name.
+-- @{guide.md} leads from the first box to production; @{security.md} says what is promised.
+--
 -- This file documents the native library `sandbox.so` for LDoc; it holds no code.
 --
 --     local sandbox = require("sandbox")
@@ -101,7 +105,7 @@
 --   any length, or nil or `""` at the end. Anything else makes the read fail (nil, message, errno), as does
 --   an error that it raises
 -- @tparam[opt] function writer `writer(s)`: gets each piece written; what it raises makes the write, flush or
---   close fail
+--   close fail, and so does nil and a message, with the third value as the number of the error
 -- @tparam[opt] function cleaner `cleaner()`: called once, when the handle is closed or collected
 -- @treturn file the handle; it stays the host's, also when given to a box
 -- @raise `bad argument #1 to 'newstream' (function expected, got number)` and the like; `not enough memory`
@@ -144,11 +148,16 @@
 -- @tparam[opt] ?table|function|nil t a table of strings by name, or a function that gets a name and returns a
 --   string or nil; `nil` given explicitly is an empty environment; without an argument nothing changes
 -- @treturn ?table|function|nil what is now in force
--- @raise `bad argument` if it is anything else
+-- @raise `bad argument` if it is anything else. What the function raises, and `the environment's value is not a string`,
+--   is raised inside, where it was asked
 
 --- Makes this library available inside the box, as the global `sandbox` and to `require "sandbox"`.
+-- Boxes that it makes there are below this one: they spend their own limits and this one's, and are granted parts of what this
+-- one has. Where `depth` leaves no level, `sandbox.new` inside is an error that says so.
 -- @function box:opensandbox
+-- @raise as `box:dostring` does, of a box that is exhausted or killed
 -- @see options
+-- @see box:dostring
 
 --- Runs a text Lua file in the box's one state.
 -- Called again, it runs again in the same state. The path is the host's: it is opened by the host, as stock
@@ -158,8 +167,9 @@
 -- @param[opt] ... what the chunk gets as `...`
 -- @return what the chunk returned; nothing if it called `os.exit` (`usage().exit` then has the code)
 -- @raise what the chunk raised, as it was raised; a syntax error; bytecode; a file that can't be read, as
---   stock `dofile` words it; a limit's message, for example `untrusted.lua:3: cpu limit of 1 s exceeded`; a
---   box that is exhausted or killed
+--   stock `dofile` words it; a limit's message, for example `untrusted.lua:3: cpu limit of 1 s exceeded`; of a
+--   box that is exhausted the same without a position, of one that is killed `sandbox is killed (cpu limit of 1 s exceeded)`,
+--   of one that is closed, also by a function that it called, `sandbox is closed`
 
 --- Runs a string of Lua source in the box's one state.
 -- @function box:dostring
@@ -175,13 +185,15 @@
 -- @string[opt] chunkname the chunk's name in messages, as in stock `load`
 -- @treturn[1] function a function that runs the chunk in the box
 -- @treturn[2] nil
--- @treturn[2] string the message
+-- @treturn[2] string the message: a syntax error, or bytecode
+-- @raise as `box:dostring` does, of a box that is exhausted, killed or closed
+-- @see box:dostring
 
 --- Reads one global of the box.
 -- @function box:get
 -- @string name its name
 -- @return its value, copied; a function comes as a proxy
--- @raise a value that can't cross, by the place where it sits
+-- @raise a value that can't cross, by the place where it sits; as `box:dostring` does, of a box that is exhausted, killed or closed
 
 --- Sets one global of the box.
 -- @function box:set
@@ -190,16 +202,18 @@
 --   that coroutine: the box waits (`wall` counts that, `cpu` does not), and goes on when the coroutine is resumed. A
 --   coroutine that is never resumed ends the call when it is collected. In Lua 5.1 the function runs on a coroutine of its
 --   own then. A yield across a C function of the host's is an ordinary error
--- @raise a value that can't cross, by the place where it sits; `not enough memory`
+-- @raise a value that can't cross, by the place where it sits; `not enough memory`; as `box:dostring` does, of a box that is
+--   exhausted, killed or closed
 
 --- Sets limits and starts a fresh allowance for each one named.
--- A box that is exhausted runs again once the limit it ran into is set anew.
+-- A box that is exhausted runs again once the limit it ran into is set anew; with `per = "call"` each call from the host does that. One
+-- that is killed stays so. It may be called from a function of the host's while the box runs.
 -- @function box:limits
 -- @tparam[opt] table t see `options`; without it nothing changes
 -- @treturn table all limits that are in force
 -- @raise as `new` does for its options
 
---- Tells what the box has used.
+--- Tells what the box has used; also while it runs, to a function of the host's that it called, and after it was killed.
 -- @function box:usage
 -- @treturn table `memory`, `memory_peak` and `output` in bytes, `cpu` and `wall` in seconds, `instructions`
 --   (those run while a limit on them was in force here or above), `boxes` (live ones below), and `exit`, the
@@ -222,5 +236,6 @@
 -- @treturn ?string the traceback, or nil if there was no error
 
 --- Disposes of the box and everything in it at once; none of its code runs.
--- Closing twice is fine. Collection closes a box, and so does `<close>` in Lua 5.4.
+-- Closing twice is fine. Collection closes a box, and so does `<close>` in Lua 5.4. A function that the box called may close it:
+-- the call into the box then raises `sandbox is closed` when that function returns.
 -- @function box:close

@@ -9,7 +9,8 @@ local function word_counts(n)
     return ("%s*%d+ %a+\n"):rep(n)
 end
 
--- `output` is a Lua pattern for all that the example prints, on stdout and stderr together.
+-- `output` is a Lua pattern for all that the example prints, on stdout and stderr together; or `expected` a file with its very text.
+-- `input` is a file for its stdin.
 local EXAMPLES = {
     {
         file = "hello.lua",
@@ -36,6 +37,35 @@ local EXAMPLES = {
             .. "1000 boxes slept at the same time\n",
     },
     {
+        file = "event-loop.lua",
+        title = "boxes called back by libuv's timers, and a hundred that sleep",
+        output = "a box was called back 5 times, and raised once\n0 have finished before the loop turns\n"
+            .. "99 boxes slept 3 times each and finished; one was stopped\n",
+    },
+    {
+        file = "plugins/main.lua",
+        title = "a plugin host whose plugins change while it reads the GPL",
+        output = "links: loaded\nlongest: loaded\n"
+            .. "before line 100:\nlinks: loaded anew\nlinks: goes on from %d+\n"
+            .. "before line 200:\nlongest: kept as it was: longest%.lua:%d+: [^\n]*\n"
+            .. "before line 300:\nspin: loaded\nspin: switched off: spin%.lua:%d+: cpu limit of 0%.2 s exceeded\n"
+            .. "in the end:\nlinks: %d+ links, the last is http[^\n]*\nlongest: longest line: %d+\n",
+    },
+    {
+        file = "grader/main.lua",
+        title = "a grader that runs submissions on licences and prints a table",
+        output = "submission passed  verdict        instructions\n"
+            .. "amy +5/5 +accepted +%d+\nben +5/5 +accepted +%d+\ncid +0/5 +wrong answer +%d+\ndan +0/5 +time limit +1000000\n"
+            .. "eve +0/5 +runtime error +%d+\nfay +0/5 +memory limit +%d+\ngus +0/5 +output limit +%d+\nhal +0/5 +compile error +0\n"
+            .. "eve: [^\n]*\nfay: [^\n]*not enough memory\nhal: hal:%d+: [^\n]*\n",
+    },
+    {
+        file = "chat-bot/main.lua",
+        title = "a chat bot whose users define its commands",
+        input = "chat-bot/chat.txt",
+        expected = "chat-bot/expected.txt",
+    },
+    {
         file = "word-frequency/main.lua",
         title = "an untrusted word count of the GPL with 32 MB and 1 s",
         output = word_counts(10)
@@ -43,6 +73,14 @@ local EXAMPLES = {
             .. "used: %d+%.%d+ of 32 MB, %d+%.%d+ of 1 s\n"
             .. "an endless loop instead: cpu limit of 1 s exceeded\n"
             .. "an ever longer string instead: not enough memory\n",
+    },
+    {
+        file = "unpack/main.lua",
+        title = "data that carries what unpacks it, as safe Lua, and a bomb",
+        output = "licence.lua: %d+ bytes, unpacked to the LICENSE of %d+\n"
+            .. "the GPL: packed smaller than it is, unpacked to the same\n"
+            .. "a bomb: after 1 MB output limit of 1048576 bytes exceeded\n"
+            .. "a bomb in memory: not enough memory\n",
     },
 }
 
@@ -69,8 +107,9 @@ end
 
 -- The shell reports the exit status, because 5.1's pipe:close() does not; a signal shows as 128 + its number.
 local function run(example)
-    local command = ("%stimeout 60 %s %s 2>&1 </dev/null; echo \"exit status $?\""):format(
-        environment(), quoted(interpreter()), quoted(here .. "/" .. example.file))
+    local input = example.input and quoted(here .. "/" .. example.input) or "/dev/null"
+    local command = ("%stimeout 60 %s %s 2>&1 <%s; echo \"exit status $?\""):format(
+        environment(), quoted(interpreter()), quoted(here .. "/" .. example.file), input)
     local pipe = assert(io.popen(command))
     local printed = pipe:read("*a")
     pipe:close()
@@ -78,9 +117,18 @@ local function run(example)
     return output or printed, tonumber(status)
 end
 
+local function content(path)
+    local file = assert(io.open(path, "rb"))
+    local text = file:read("*a")
+    file:close()
+    return text
+end
+
 local function verdict(example, output, status)
     if status ~= 0 then
         return "exit status " .. tostring(status)
+    elseif example.expected then
+        return output ~= content(here .. "/" .. example.expected) and "not the text of " .. example.expected or nil
     elseif not output:find("^" .. example.output .. "$") then
         return "unexpected output"
     end

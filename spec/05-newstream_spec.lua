@@ -208,6 +208,18 @@ describe("a stream's writer", function()
     end
   end)
 
+  it("makes write, flush and close fail as another stream's did, if its writer passes that on", function()
+    for _, bad in ipairs { { "Broken pipe", 32, 32 }, { "odd", "x", 5 }, { 7, 1e9, 5 }, { "alone", nil, 5 } } do
+      local f = newstream(nil, function() return nil, bad[1], bad[2] end)
+      f:write("x")
+      local ok, message, number = f:flush()
+      assert.is_nil(ok)
+      assert.equal("string", type(message))
+      assert.equal(bad[3], number)
+      f:close()
+    end
+  end)
+
   it("makes a write without buffer fail; on LuaJIT, where it runs just after the write, the next one", function()
     local failure = { n = 3, nil, "Input/output error", 5 }
     local f = newstream(nil, function() error("no") end)

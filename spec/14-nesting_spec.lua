@@ -238,7 +238,7 @@ describe("budgets of boxes below boxes", function()
     local before = helpers.now()
     raises(function() other:dostring("while true do pcall(sandbox.run, 'while true do end', { cpu = math.huge }) end") end,
       "wall limit of 0.3 s exceeded")
-    assert.is_true(helpers.now() - before < 5)
+    assert.is_true(helpers.now() - before < 20)
     helpers.assert_stopped(other, "wall")
   end)
 

@@ -19,7 +19,7 @@ describe("the wall limit", function()
     local message = raises(function() box:dostring("while true do end") end, "wall limit of 0.2 s exceeded")
     local spent = helpers.now() - before
     assert.is_truthy(message:find("wall limit of 0.2 s exceeded$"))
-    assert.is_true(spent >= 0.19 and spent < 5, ("stopped after %.2f s"):format(spent))
+    assert.is_true(spent >= 0.19 and spent < 20, ("stopped after %.2f s"):format(spent))
     helpers.assert_stopped(box, "wall", true)
   end)
 
@@ -28,7 +28,7 @@ describe("the wall limit", function()
     local before = helpers.now()
     raises(function() box:dostring("return (('a'):rep(30):find(('a?'):rep(30) .. ('a'):rep(30) .. 'b'))") end,
       "wall limit of 0.2 s exceeded")
-    assert.is_true(helpers.now() - before < 5)
+    assert.is_true(helpers.now() - before < 20)
     local status, kind = box:status()
     assert.equal("killed", status)
     assert.equal("wall", kind)

@@ -33,7 +33,7 @@ checks["84-deep-return-value"] = function(_, results, harness)
 end
 
 checks["85-globals-trap"] = function(box, _, harness)
-  local wall = 5
+  local wall = 30
   local function limited(what, results)
     if results[1] then return true end
     local status = box:status()

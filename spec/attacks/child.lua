@@ -8,7 +8,9 @@ local checks = dofile(dir .. "checks.lua")
 local tree = dofile(dir .. "tree.lua")
 local sandbox = require "sandbox"
 
-local MB, GRACE = 2 ^ 20, 2
+local MB = 2 ^ 20
+-- Seconds that a loaded machine may take on top: of CPU time, and of real time, which others use, too.
+local GRACE, REAL_GRACE = 2, 10
 local version = rawget(_G, "jit") and "jit" or _VERSION:match("%d%.%d")
 local path = dir .. name .. ".lua"
 local read = header.read(path)
@@ -46,7 +48,7 @@ local function only_stops(list)
   return true
 end
 
-local limits = { memory = 64 * MB, cpu = only_stops(expected) and 0.5 or 1, wall = 5 }
+local limits = { memory = 64 * MB, cpu = only_stops(expected) and 0.5 or 1, wall = 30 }
 for limit, value in pairs(read.limits) do limits[limit] = value end
 
 -- What the box writes: whole lines are looked at and forgotten, so that a flood costs the host nothing.
@@ -69,7 +71,7 @@ local function bounded(what, seconds, fn, ...)
   local began = uptime()
   local results = pack(pcall(fn, ...))
   local took = uptime() - began
-  check(took <= seconds + GRACE, ("%s took %.1f s"):format(what, took))
+  check(took <= seconds + REAL_GRACE, ("%s took %.1f s"):format(what, took))
   return results
 end
 
@@ -146,10 +148,10 @@ local function afterwards(box)
   check(not sum[1], "a box that is " .. status .. " ran on without new limits")
   local again, why = box:status()
   check(again == status and why == kind, "a call turned " .. status .. " into " .. tostring(again) .. " " .. tostring(why))
-  local renewed = pcall(box.limits, box, { cpu = 1, wall = 5, instructions = limits.instructions, output = limits.output })
+  local renewed = pcall(box.limits, box, { cpu = 1, wall = 30, instructions = limits.instructions, output = limits.output })
   -- told to the box, whose finalizers may run again from here on
   if read.class ~= "host" then pcall(box.set, box, "renewed", true) end
-  sum = bounded("dostring", 5, box.dostring, box, "return 1 + 1")
+  sum = bounded("dostring", 30, box.dostring, box, "return 1 + 1")
   if status == "exhausted" then
     check(renewed, "no new limits for an exhausted box")
     local brim = tostring(sum[2]):find("not enough memory", 1, true)

@@ -50,7 +50,7 @@ local environment = "env -u LUA_CPATH_5_2 -u LUA_CPATH_5_3 -u LUA_CPATH_5_4 LUA_
 local word = ("%d.%d.%s"):format(os.time(), math.floor(os.clock() * 1e6), tostring({}):match("0x(%x+)"))
 
 local function verdict(code, output)
-  if code == 124 or code == 137 then return false, "timeout (or killed) after 30 s" end
+  if code == 124 or code == 137 then return false, "timeout (or killed) after 120 s" end
   if code > 128 then return false, "signal " .. (signals[code - 128] or code - 128) end
   local said, rest = nil, {}
   for line in output:gmatch("[^\n]+") do
@@ -72,7 +72,7 @@ local function run(name)
     print("-        " .. name .. ": not for this version")
     return
   end
-  local all = shell(("{ ulimit -c 0; %s timeout -k 5 30 %s %s %s %s </dev/null; echo \"exit:$?\"; } 2>&1")
+  local all = shell(("{ ulimit -c 0; %s timeout -k 5 120 %s %s %s %s </dev/null; echo \"exit:$?\"; } 2>&1")
     :format(environment, quote(interpreter), quote(dir .. "child.lua"), name, word))
   local output, code = all:match("^(.*)exit:(%d+)%s*$")
   local ok, text = verdict(tonumber(code) or 255, output or all)

@@ -356,3 +356,12 @@ pub unsafe fn set_compiler(main: *mut lua_State, on: bool, fresh: bool) -> bool 
         }
     }
 }
+
+/// Forgets what a state has compiled: nothing of it lies outside its heap then. False where a finalizer is running.
+///
+/// # Safety
+/// `main` is the main thread of a box in which nothing runs now.
+pub unsafe fn flush(main: *mut lua_State) -> bool {
+    // SAFETY: see `set_compiler`; a box at rest runs no finalizer.
+    unsafe { luaJIT_setmode(main, 0, MODE_FLUSH) != 0 }
+}

@@ -11,6 +11,7 @@
 //! | [`luajit`] | what LuaJIT keeps where its API doesn't reach |
 //! | [`locale`] | the C locale, while a box runs |
 //! | [`spare`] | whether the process has memory left |
+//! | [`objects`] | the program and its libraries: where they lie, which builds they are |
 //! | [`process`] | what is set up once: signal handlers, fork handlers |
 
 pub mod clock;
@@ -19,6 +20,7 @@ pub mod heap;
 pub mod locale;
 #[cfg_attr(not(feature = "luajit"), path = "no_luajit.rs")]
 pub mod luajit;
+pub mod objects;
 pub mod process;
 pub mod seat;
 pub mod spare;

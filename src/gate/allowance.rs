@@ -38,6 +38,11 @@ impl Limits {
         Limits { values, per: asked.per.unwrap_or_default() }
     }
 
+    /// The same, as if they were asked for.
+    pub fn asked(&self) -> Asked {
+        Asked { values: self.values.map(Some), per: Some(self.per) }
+    }
+
     pub fn get(&self, limit: Limit) -> f64 {
         self.values.get(limit as usize).copied().unwrap_or(f64::INFINITY)
     }

@@ -12,7 +12,7 @@ use super::parcel::{Field, Item, Reader, Writer, HEADER};
 use super::realm::Realm;
 use super::request::{Bound, Entry, Id, Reply, Request, Stream, StreamOp};
 use super::serve::What;
-use super::{files, image, opened, options, random};
+use super::{copies, files, image, opened, options, random};
 use crate::engine::clock::{self, NEVER};
 use crate::engine::heap::{Budget, Heap, Slot};
 use crate::engine::seat::Seat;
@@ -65,7 +65,7 @@ pub fn error(exchange: *mut Exchange, text: &str) -> Reply {
     said(exchange, text, Reply::Error)
 }
 
-fn misuse(exchange: *mut Exchange, arg: u8, text: &str) -> Reply {
+pub fn misuse(exchange: *mut Exchange, arg: u8, text: &str) -> Reply {
     said(exchange, text, Reply::Misuse(arg))
 }
 
@@ -115,15 +115,7 @@ pub fn answer(
     exchange: *mut Exchange,
     place: Place,
 ) -> Answer {
-    let find = |id: Id| {
-        let core = realm.find(id)?;
-        let mine = match (&core.parent, asker) {
-            (None, None) => true,
-            (Some(parent), Some(asker)) => Rc::ptr_eq(parent, asker),
-            _ => false,
-        };
-        mine.then_some(core)
-    };
+    let find = |id: Id| realm.known(asker.map(|asker| &**asker), id);
     let closed = || Answer::Reply(error(exchange, "sandbox is closed"));
     let reply = match request {
         Request::New => {
@@ -144,11 +136,15 @@ pub fn answer(
             None => return closed(),
         },
         Request::Close { id } => {
-            if find(id).is_some() {
-                realm.close(id);
+            if let Some(core) = find(id) {
+                realm.close(core.id);
             }
             Reply::Values
         }
+        Request::Checkpoint { id } | Request::Rollback { id } | Request::Clone { id } => match find(id) {
+            Some(core) => copies::answer(realm, asker, &core, request, exchange),
+            None => return closed(),
+        },
         Request::Status { id } => return Answer::Reply(status(find(id), exchange)),
         Request::Usage { id } => match find(id) {
             Some(core) => usage(realm, &core, exchange),

@@ -6,6 +6,7 @@ use std::rc::Rc;
 use mlua::ffi::lua_State;
 
 use super::allowance::{shallow, Limits, Spent};
+use super::copies::Books;
 use super::ledger::Ledger;
 use super::limits::{Asked, Limit};
 use super::opened::Files;
@@ -44,6 +45,8 @@ pub enum Status {
 /// A box, but for what lies in its heap.
 pub struct Core {
     pub id: Id,
+    /// The number that the level above knows it by: another than its own where one of the two is a copy.
+    pub name: Id,
     pub parent: Option<Rc<Core>>,
     pub children: RefCell<Vec<Id>>,
     pub budget: Rc<Budget>,
@@ -81,6 +84,8 @@ pub struct Core {
     pub recorded: Cell<bool>,
     /// The heap is a copy whose own generator, if it has one, is still that of all copies.
     pub unseeded: Cell<bool>,
+    /// Marks, and what else copies need.
+    pub copies: Books,
 }
 
 impl Core {
@@ -91,6 +96,7 @@ impl Core {
         let ledger = Ledger::new(&budget);
         Core {
             id,
+            name: id,
             parent,
             children: RefCell::default(),
             budget,
@@ -116,6 +122,7 @@ impl Core {
             random: Cell::new(random),
             recorded: Cell::new(false),
             unseeded: Cell::new(false),
+            copies: Books::default(),
         }
     }
 
@@ -144,6 +151,18 @@ impl Core {
     /// What a stream is bound to, and the number of that assignment, from 1.
     pub fn binding(&self, stream: Stream) -> (Bound, u64) {
         self.streams.get(stream.index()).map_or((Bound::Nothing, 1), Cell::get)
+    }
+
+    /// What the three streams are bound to.
+    pub fn bindings(&self) -> [(Bound, u64); 3] {
+        self.streams.each_ref().map(Cell::get)
+    }
+
+    /// Takes over the bindings of another box.
+    pub fn set_bindings(&self, bindings: [(Bound, u64); 3]) {
+        for (place, bound) in self.streams.iter().zip(bindings) {
+            place.set(bound);
+        }
     }
 
     /// Stops the box softly: what it says, position in front.

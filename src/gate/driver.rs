@@ -189,7 +189,7 @@ impl Driver<'_> {
             },
             Answer::Owner(what) => {
                 let owner = activation.owner;
-                let call = Call { id: core.id, what, exchange };
+                let call = Call { id: core.name, what, exchange };
                 self.serve(current, owner, call)
             }
             Answer::Stop => self.fall(),

@@ -35,7 +35,7 @@ impl Bill {
     pub fn raise_to(&mut self, total: usize) -> Result<(), NoMemory> {
         let more = total.saturating_sub(self.charged);
         if let Some(budget) = &self.payer {
-            if !budget.charge(more) {
+            if !budget.charge_outside(more) {
                 return Err(NoMemory);
             }
         }
@@ -47,7 +47,7 @@ impl Bill {
     pub fn lower_to(&mut self, total: usize) {
         let less = self.charged.saturating_sub(total);
         if let Some(budget) = &self.payer {
-            budget.release(less);
+            budget.release_outside(less);
         }
         self.charged -= less;
     }

@@ -82,7 +82,7 @@ struct Grant {
 }
 
 /// All that was granted to one box.
-#[derive(Default)]
+#[derive(Default, Clone)]
 pub struct Grants {
     all: Vec<Grant>,
 }

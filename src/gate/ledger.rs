@@ -61,6 +61,53 @@ impl Releases {
     }
 }
 
+/// What a snapshot keeps of one direction.
+#[derive(Default)]
+struct KeptReleases {
+    list: Vec<Release>,
+    expected: usize,
+}
+
+impl Releases {
+    fn kept(&self) -> Result<KeptReleases, NoMemory> {
+        let mut list = Vec::new();
+        list.try_reserve_exact(self.list.len()).map_err(|_| NoMemory)?;
+        list.extend_from_slice(&self.list);
+        Ok(KeptReleases { list, expected: self.expected })
+    }
+
+    /// Room that can't be had or paid for is a release that is lost, and what it stands for is kept for good.
+    fn restore(&mut self, kept: &KeptReleases) {
+        let capacity = kept.expected.max(kept.list.len());
+        self.list.clear();
+        if capacity > self.list.capacity() {
+            let _ = self.bill.raise_to(capacity.saturating_mul(size_of::<Release>()));
+            let _ = self.list.try_reserve_exact(capacity);
+        }
+        self.expected = 0;
+        for &release in &kept.list {
+            self.push(release);
+        }
+        self.expected = kept.expected;
+    }
+}
+
+/// A wall's books as a snapshot keeps them.
+#[derive(Default)]
+pub struct Kept {
+    up: KeptReleases,
+    down: KeptReleases,
+    crowds: [usize; 2],
+    files: HashMap<u64, usize>,
+}
+
+impl Kept {
+    /// Whether the owner had anything of the box.
+    pub fn had_outside(&self) -> bool {
+        self.down.expected > 0
+    }
+}
+
 /// One wall's books.
 pub struct Ledger {
     up: RefCell<Releases>,
@@ -87,6 +134,45 @@ impl Ledger {
             down: Releases::new(payer),
             crowds: Default::default(),
             files: RefCell::default(),
+        }
+    }
+
+    /// The books as they are.
+    pub fn kept(&self) -> Result<Kept, NoMemory> {
+        let files = self.files.try_borrow().map_err(|_| NoMemory)?;
+        let mut copy = HashMap::new();
+        copy.try_reserve(files.len()).map_err(|_| NoMemory)?;
+        copy.extend(files.iter().map(|(&number, &address)| (number, address)));
+        let kept = |way| self.releases(way).try_borrow().map_err(|_| NoMemory)?.kept();
+        let crowds = self.crowds.each_ref().map(Cell::get);
+        Ok(Kept { up: kept(Way::Up)?, down: kept(Way::Down)?, crowds, files: copy })
+    }
+
+    /// The books as they were, where both sides have become what they were.
+    pub fn restore(&self, kept: &Kept) {
+        self.restore_own_side(kept);
+        if let Ok(mut down) = self.down.try_borrow_mut() {
+            down.restore(&kept.down);
+        }
+        for (place, crowd) in self.crowds.iter().zip(kept.crowds) {
+            place.set(crowd);
+        }
+    }
+
+    /// Likewise, where the owner stays what it is, and tells anew what it has.
+    pub fn restore_own_side(&self, kept: &Kept) {
+        if let Ok(mut up) = self.up.try_borrow_mut() {
+            up.restore(&kept.up);
+        }
+        if let Ok(mut down) = self.down.try_borrow_mut() {
+            down.expected = down.expected.saturating_sub(down.list.len());
+            down.list.clear();
+        }
+        if let Ok(mut files) = self.files.try_borrow_mut() {
+            files.clear();
+            if files.try_reserve(kept.files.len()).is_ok() {
+                files.extend(kept.files.iter().map(|(&number, &address)| (number, address)));
+            }
         }
     }
 

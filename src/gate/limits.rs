@@ -200,6 +200,14 @@ impl Asked {
         TABLE.iter().zip(self.values).find(|(d, _)| d.limit == limit).and_then(|(_, v)| v)
     }
 
+    /// What `other` names goes before what is named here.
+    pub fn override_with(&mut self, other: &Asked) {
+        for (place, value) in self.values.iter_mut().zip(other.values) {
+            *place = value.or(*place);
+        }
+        self.per = other.per.or(self.per);
+    }
+
     /// Notes an option; what is wrong with it, if anything.
     pub fn set_number(&mut self, name: &[u8], value: f64) -> Result<(), String> {
         let shown = String::from_utf8_lossy(name).into_owned();

@@ -192,7 +192,7 @@ impl Link {
             known
         } else {
             s.raw_geti(table, field::LAST);
-            let number = s.number(-1) as u64 + 1;
+            let number = self.number_after(s, s.number(-1) as u64);
             s.pop(1);
             push_field(s, table, field::BY_NUMBER);
             s.copy(index);
@@ -208,6 +208,51 @@ impl Link {
         };
         s.set_top(table - 1);
         number
+    }
+
+    /// The number after `last`. In a box that goes back to a mark its own count does, too: none is to mean two things to its owner.
+    fn number_after(self, s: State, last: u64) -> u64 {
+        let level = Level::of(s);
+        match (self, level.core()) {
+            (Link::Owner, Some(core)) => level.guarded(|| core.copies.number_after(last)),
+            _ => last + 1,
+        }
+    }
+
+    /// In a box that has gone back to a mark, or is a copy: forgets what the owner has let go of since, or never had.
+    pub fn settle_held(self, s: State, level: Level) {
+        let Some(core) = level.core().filter(|core| level.guarded(|| core.copies.is_held_known())) else {
+            return;
+        };
+        if !self.push_table(s) {
+            return;
+        }
+        let table = s.top();
+        for part in [field::BY_VALUE, field::SENT, field::BY_NUMBER] {
+            push_field(s, table, part);
+        }
+        s.push_nil();
+        // table, by value, sent, by number, number, value
+        while s.next(table + 3) {
+            let number = s.number(-2) as i64;
+            let held = level.guarded(|| core.copies.held(number as u64));
+            if held > 1 {
+                s.push_number(held as f64);
+            } else {
+                s.push_nil();
+            }
+            s.raw_seti(table + 2, number);
+            if held == 0 {
+                s.push_nil();
+                s.raw_set(table + 1);
+                s.push_nil();
+                s.raw_seti(table + 3, number);
+            } else {
+                s.pop(1);
+            }
+        }
+        level.guarded(|| core.copies.forget_held());
+        s.set_top(table - 1);
     }
 
     /// Pushes what this side has exported under `number`.

@@ -14,6 +14,7 @@
 //! | [`limits`] | the table of limits, and reading what is asked for |
 //! | [`allowance`] | the limits of a box in force, what was spent of each |
 //! | [`core`] | what is known of a box outside its heap |
+//! | [`copies`] | boxes at rest: marks to go back to, clones |
 //! | [`counting`] | instructions: counted while they are limited |
 //! | [`realm`] | all boxes of one host state |
 //! | [`threads`] | the Lua threads that calls into a box run on |
@@ -28,6 +29,7 @@
 pub mod allowance;
 pub mod answer;
 pub mod autopsy;
+pub mod copies;
 pub mod core;
 pub mod counting;
 pub mod decode;

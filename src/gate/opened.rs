@@ -32,9 +32,10 @@ struct Table {
     unclaimed: u64,
 }
 
+#[derive(Clone)]
 struct OpenFile {
     number: u64,
-    file: File,
+    file: Rc<File>,
     write: bool,
 }
 
@@ -57,7 +58,7 @@ impl Table {
         };
         self.made += 1;
         let number = (self.made << INDEX_BITS) | at as u64;
-        *self.slots.get_mut(at)? = Some(OpenFile { number, file, write });
+        *self.slots.get_mut(at)? = Some(OpenFile { number, file: Rc::new(file), write });
         self.unclaimed = number;
         Some(number)
     }
@@ -72,7 +73,64 @@ impl Table {
     }
 }
 
+/// The open files of a box as a snapshot keeps them: they stay open meanwhile.
+#[derive(Default)]
+pub struct Kept {
+    /// Each with the place where the next bytes are written.
+    slots: Vec<Option<(OpenFile, u64)>>,
+    made: u64,
+}
+
 impl Files {
+    /// The files that are open now; `None` where there is no memory.
+    pub fn kept(&self) -> Option<Kept> {
+        let table = self.table.try_borrow().ok()?;
+        let mut slots = Vec::new();
+        slots.try_reserve_exact(table.slots.len()).ok()?;
+        for open in &table.slots {
+            // One that nobody has a handle of is nobody's.
+            let open = open.as_ref().filter(|open| open.number != table.unclaimed);
+            slots.push(open.map(|open| (open.clone(), (&*open.file).stream_position().unwrap_or(0))));
+        }
+        Some(Kept { slots, made: table.made })
+    }
+
+    fn put(&self, kept: &Kept) -> Option<()> {
+        let mut table = self.table.try_borrow_mut().ok()?;
+        table.slots.clear();
+        table.slots.try_reserve(kept.slots.len()).ok()?;
+        table.slots.extend(kept.slots.iter().map(|slot| slot.as_ref().map(|(open, _)| open.clone())));
+        table.made = table.made.max(kept.made);
+        table.unclaimed = 0;
+        Some(())
+    }
+
+    /// Makes the files of a box those that a snapshot has kept: they stand where they stood. What is in them is as it is now.
+    pub fn restore(&self, core: &Core, kept: &Kept) {
+        let now = self.table.try_borrow().map_or(0, |table| table.slots.iter().flatten().count());
+        uncount(core, now);
+        for (open, position) in kept.slots.iter().flatten() {
+            // A pipe has no position.
+            let _ = (&*open.file).seek(SeekFrom::Start(*position));
+        }
+        if self.put(kept).is_some() {
+            recount(core, kept.slots.iter().flatten().count());
+        }
+    }
+
+    /// Gives a new box the files of another, as a fork does; where a limit is in the way, the message that says so.
+    pub fn take_over(&self, core: &Core, kept: &Kept) -> Result<(), String> {
+        let more = kept.slots.iter().flatten().count();
+        let full =
+            |c: &&Core| c.files.open.get().saturating_add(more) > whole(c.limits.get().get(Limit::Files));
+        if let Some(full) = core.chain().filter(full).last() {
+            return Err(Limit::Files.message(full.limits.get().get(Limit::Files)));
+        }
+        self.put(kept).ok_or_else(|| crate::lua::compat::NO_MEMORY.to_owned())?;
+        recount(core, more);
+        Ok(())
+    }
+
     /// The box has noted the number of the file that was opened last.
     pub fn claim(&self) {
         if let Ok(mut table) = self.table.try_borrow_mut() {
@@ -92,6 +150,12 @@ fn count(core: &Core) -> Result<(), String> {
         c.files.open.set(c.files.open.get() + 1);
     }
     Ok(())
+}
+
+fn recount(core: &Core, n: usize) {
+    for c in core.chain() {
+        c.files.open.set(c.files.open.get() + n);
+    }
 }
 
 fn uncount(core: &Core, n: usize) {
@@ -115,10 +179,13 @@ impl Drop for Counted {
     }
 }
 
-/// Closes all files of a box, and takes its grants away.
+/// Closes all files of a box, and takes its grants away, unless it can come back.
 pub fn dispose(core: &Core) {
     let table = core.files.table.try_borrow_mut().map(|mut table| std::mem::take(&mut *table));
     uncount(core, table.map_or(0, |table| table.slots.iter().flatten().count()));
+    if core.copies.keeps_slot() {
+        return;
+    }
     if let Ok(mut grants) = core.files.grants.try_borrow_mut() {
         *grants = Grants::default();
     }
@@ -200,10 +267,10 @@ fn operate(core: &Core, number: u64, op: FileOp, exchange: *mut Exchange, place:
     };
     let reply = match op {
         FileOp::Read { at, most } => read(&open.file, at, most, exchange),
-        FileOp::Tell => told(open.file.stream_position(), exchange),
+        FileOp::Tell => told((&*open.file).stream_position(), exchange),
         FileOp::Length => told(open.file.metadata().map(|found| found.len()), exchange),
         FileOp::Write { charge, at } => {
-            if let Err(e) = at.map_or(Ok(0), |at| open.file.seek(SeekFrom::Start(at))) {
+            if let Err(e) = at.map_or(Ok(0), |at| (&*open.file).seek(SeekFrom::Start(at))) {
                 return Answer::Reply(values(exchange, |w| refused(w, errno(&e))));
             }
             if !open.write {
@@ -212,7 +279,7 @@ fn operate(core: &Core, number: u64, op: FileOp, exchange: *mut Exchange, place:
             if charge {
                 limit_output(core, exchange, place);
             }
-            let done = open.file.write_all(payload(exchange));
+            let done = (&*open.file).write_all(payload(exchange));
             if core.doomed().is_some() {
                 return Answer::Stop;
             }

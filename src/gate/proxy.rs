@@ -33,6 +33,8 @@ pub struct Proxy {
     count: u64,
     /// What the box that has the original pays for it, bytes.
     weight: usize,
+    /// In an owner: how the box stood to its marks when it was told of this last.
+    pub era: u64,
 }
 
 /// Bytes of heap that may be looked through for each proxy where a side collects for the sake of the other.
@@ -61,7 +63,7 @@ pub fn proxy_in<'a>(s: State, index: c_int) -> Option<&'a mut Proxy> {
 }
 
 /// The proxy behind the function at `index`, if it is one.
-fn proxy_at<'a>(s: State, index: c_int) -> Option<&'a mut Proxy> {
+pub fn proxy_at<'a>(s: State, index: c_int) -> Option<&'a mut Proxy> {
     let wrapped = wrap::unwrap(s, index);
     let at = if wrapped { -1 } else { index };
     let ours = [function(call), function(call_waiting)];
@@ -78,6 +80,11 @@ fn proxy_at<'a>(s: State, index: c_int) -> Option<&'a mut Proxy> {
 }
 
 impl Proxy {
+    /// How many sendings it stands for.
+    pub fn count(&self) -> u64 {
+        self.count
+    }
+
     /// It has been sent once more.
     pub fn again(&mut self) {
         self.count += 1;
@@ -112,7 +119,11 @@ impl Link {
         // Of nothing, until it can be collected.
         self.relieve(s, level);
         let weight = if matches!(level, Level::Host(_)) { weight } else { 0 };
-        let proxy = Proxy { link: self.number(), number, count: 0, weight };
+        let era = match self {
+            Link::Owner => 0,
+            Link::Below(_) => level.guarded(|| self.wall(level).map_or(0, |core| core.copies.era.get())),
+        };
+        let proxy = Proxy { link: self.number(), number, count: 0, weight, era };
         // SAFETY: fresh memory of that size, aligned as Lua aligns userdata; no metatable looks at it before.
         unsafe { place.write(proxy) };
         s.registry_get(proxy_key());
@@ -178,7 +189,7 @@ impl Link {
     pub fn wall(self, level: Level) -> Option<Rc<Core>> {
         match self {
             Link::Owner => level.run().map(|run| Rc::clone(&run.core)),
-            Link::Below(id) => realm::with(level, |realm| realm.find(id)).flatten(),
+            Link::Below(id) => realm::known(level, id),
         }
     }
 
@@ -227,7 +238,7 @@ pub fn crossing(s: State, level: Level, link: Link, request: Request, first: c_i
 /// Sends all arguments from `first` on, in a new exchange.
 pub fn send(s: State, level: Level, link: Link, request: Request, first: c_int) -> *mut Exchange {
     if let Link::Below(id) = link {
-        let known = level.guarded(|| realm::with(level, |realm| realm.find(id).is_some())).unwrap_or(false);
+        let known = level.guarded(|| realm::known(level, id).is_some());
         if !known {
             s.raise(c"sandbox is closed");
         }
@@ -246,7 +257,7 @@ pub fn send(s: State, level: Level, link: Link, request: Request, first: c_int) 
 
 /// `__gc` of a proxy's userdata: the other side is told at the next opportunity.
 fn collect(s: State) -> c_int {
-    let Some(Proxy { link, number, count, weight }) = proxy_in(s, 1).map(|p| *p) else { return 0 };
+    let Some(Proxy { link, number, count, weight, era }) = proxy_in(s, 1).map(|p| *p) else { return 0 };
     let level = Level::of(s);
     if count == 0 {
         return 0;
@@ -258,12 +269,15 @@ fn collect(s: State) -> c_int {
             }
         }
         Link::Below(id) => {
-            realm::with(level, |realm| {
-                if let Some(core) = realm.find(id) {
+            if let Some(core) = realm::known(level, id) {
+                if core.copies.era.get() == era {
                     core.ledger.release(Way::Down, number, count);
-                    core.budget.release(weight);
+                } else {
+                    // The box has gone back, and was told what was left: this was not.
+                    core.ledger.unexpect(Way::Down);
                 }
-            });
+                core.budget.release_outside(weight);
+            }
         }
     });
     0

@@ -34,6 +34,10 @@ pub struct Realm {
     /// The error that went across a wall last.
     pub trace: RefCell<Trace>,
     open: Cell<bool>,
+    /// Bytes that all marks of boxes take.
+    pub marked: Rc<Cell<usize>>,
+    /// How much that may be before those of forgotten marks are collected.
+    most_marked: Cell<usize>,
     /// How many boxes there may be before the next one has the handles of forgotten ones collected.
     crowd: Cell<usize>,
 }
@@ -68,6 +72,8 @@ pub fn open(s: State) {
         parking: Parking::default(),
         trace: RefCell::default(),
         open: Cell::new(true),
+        marked: Rc::default(),
+        most_marked: Cell::new(MARKED),
         crowd: Cell::new(CROWD),
     };
     // SAFETY: fresh memory of that size; Lua aligns userdata for any type.
@@ -132,6 +138,24 @@ impl Realm {
         cores.get(index)?.as_ref().filter(|core| core.id == id).cloned()
     }
 
+    /// The box that `asker` (`None`: the host) knows by that number.
+    pub fn known(&self, asker: Option<&Core>, name: Id) -> Option<Rc<Core>> {
+        let id = asker.and_then(|asker| asker.copies.alias(name)).unwrap_or(name);
+        let core = self.find(id)?;
+        let mine = match (&core.parent, asker) {
+            (None, None) => true,
+            (Some(parent), Some(asker)) => std::ptr::eq(&**parent, asker),
+            _ => false,
+        };
+        (mine && core.name == name).then_some(core)
+    }
+
+    /// A number that nothing else of this realm has.
+    pub fn next_number(&self) -> u64 {
+        self.made.set(self.made.get() + 1);
+        self.made.get()
+    }
+
     /// A new id, and where its box goes.
     pub fn reserve(&self) -> Option<Id> {
         let mut cores = self.cores.try_borrow_mut().ok()?;
@@ -182,6 +206,7 @@ impl Realm {
         let index = (id.0 & ((1 << INDEX_BITS) - 1)) as usize;
         if let Some(parent) = &core.parent {
             parent.children.borrow_mut().retain(|&child| child != id);
+            parent.copies.forget_alias(core.name);
         }
         self.close_below(&core);
         core.status.set(Status::Closed);
@@ -223,10 +248,15 @@ pub fn dispose(core: &Core) {
         }
         let main = core.main.replace(std::ptr::null_mut());
         luajit::unmap_code(main as usize, &heap);
-        drop(heap);
+        if core.status.get() != Status::Closed && core.copies.keeps_slot() {
+            core.copies.keep_slot(heap.vacate());
+        }
     }
     super::opened::dispose(core);
-    core.budget.close();
+    if core.status.get() == Status::Closed {
+        core.copies.close();
+        core.budget.close();
+    }
 }
 
 /// Sheltered: answers what the host's own code asks.
@@ -278,6 +308,28 @@ pub fn collect_forgotten(s: State, level: Level) {
     s.collect();
     let crowd = count().saturating_mul(2).max(CROWD);
     level.guarded(|| with(level, |realm| realm.crowd.set(crowd)));
+}
+
+/// Bytes that marks may take without a look at whether the host's Lua still knows them.
+const MARKED: usize = 64 << 20;
+
+/// Bare: collects the marks that the host has forgotten, if they take twice as much as was left the last time: to its collector a mark is a
+/// few bytes. A box pays for those that it makes.
+pub fn collect_marks(s: State, level: Level) {
+    let Level::Host(_) = level else { return };
+    let marked = || with(level, |realm| realm.marked.get()).unwrap_or(0);
+    let most = with(level, |realm| realm.most_marked.get()).unwrap_or(usize::MAX);
+    if marked() <= most || !s.collector_runs() {
+        return;
+    }
+    s.collect();
+    let most = marked().saturating_mul(2).max(MARKED);
+    with(level, |realm| realm.most_marked.set(most));
+}
+
+/// The box that this level knows by that number.
+pub fn known(level: Level, name: Id) -> Option<Rc<Core>> {
+    with(level, |realm| realm.known(level.core(), name)).flatten()
 }
 
 /// The realm that a level belongs to.

@@ -144,6 +144,18 @@ pub enum Request {
     Traceback {
         id: Id,
     },
+    /// Gives the number of a mark.
+    Checkpoint {
+        id: Id,
+    },
+    /// Parcel of that number, and of number and count of all that this level has of the box.
+    Rollback {
+        id: Id,
+    },
+    /// Parcel of the options. Gives the number of a box.
+    Clone {
+        id: Id,
+    },
     /// The stream is now one of this level's own, or nothing.
     Bind {
         id: Id,

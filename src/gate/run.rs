@@ -336,6 +336,7 @@ fn failure(s: State, level: Level, run: &Run) -> Reply {
 fn entry(s: State) -> c_int {
     let level = Level::of(s);
     let Some(run) = level.run() else { return 0 };
+    Link::Owner.settle_held(s, level);
     Link::Owner.settle_releases(s, level);
     s.set_top(0);
     if level.guarded(|| run.core.unseeded.replace(false)) {

@@ -95,7 +95,7 @@ pub fn perform(s: State) -> c_int {
 /// What a box writes to its own stdout or stderr is its output, whichever way it came by the stream.
 fn count_output(level: Level, call: Call) -> StreamOp {
     level.guarded(|| {
-        if let Some(core) = realm::with(level, |realm| realm.find(call.id)).flatten() {
+        if let Some(core) = realm::known(level, call.id) {
             answer::limit_output(&core, call.exchange, answer::Place::HOST);
         }
     });

@@ -14,7 +14,7 @@ use std::os::raw::c_int;
 use super::level::Level;
 use super::link::{field, Link};
 use super::parcel::tag;
-use super::proxy::{crossing, proxy_in};
+use super::proxy::{crossing, proxy_at, proxy_in, Proxy};
 use super::realm;
 use super::request::{Bound, Entry, Format, Request, Stream, StreamOp};
 use crate::guest::stream::{self as inside, Origin};
@@ -61,9 +61,7 @@ impl Link {
         let address = file.map_err(|_| Refusal::Closed)?;
         let number = self.export(s, index);
         let noted = level.guarded(|| {
-            realm::with(level, |realm| realm.find(id))
-                .flatten()
-                .is_none_or(|core| core.ledger.note_file(number, address).is_ok())
+            realm::known(level, id).is_none_or(|core| core.ledger.note_file(number, address).is_ok())
         });
         if !noted {
             s.push_cstr(c"not enough memory");
@@ -124,6 +122,25 @@ impl Link {
         if !open {
             return false;
         }
+        self.push_stream_proxy(s, level);
+        let known = proxy_in(s, -1).map(|proxy| proxy.again()).is_some();
+        s.pop(1);
+        known
+    }
+
+    /// The proxy of the function or stream on top, if it is of this link.
+    pub fn proxy_of<'a>(self, s: State, level: Level) -> Option<&'a mut Proxy> {
+        if s.kind(-1) == Kind::Function {
+            return proxy_at(s, -1).filter(|proxy| proxy.link() == self);
+        }
+        self.push_stream_proxy(s, level);
+        let proxy = proxy_in(s, -1);
+        s.pop(1);
+        proxy
+    }
+
+    /// Pushes the proxy behind the stream on top, or nil.
+    fn push_stream_proxy(self, s: State, level: Level) {
         match level {
             Level::Host(_) => {
                 self.push_part(s, field::HANDLES);
@@ -133,9 +150,6 @@ impl Link {
             }
             Level::Box(_) => inside::push_proxy_of(s, -1),
         }
-        let known = proxy_in(s, -1).map(|proxy| proxy.again()).is_some();
-        s.pop(1);
-        known
     }
 
     /// Puts in place of the proxy on top a host's file handle over it.

@@ -41,6 +41,22 @@ impl Threads {
         }
     }
 
+    /// The same, apart; `None` where there is no memory. No call is under way.
+    pub fn kept(&self) -> Option<Threads> {
+        let copy = Threads::default();
+        copy.put(self)?;
+        Some(copy)
+    }
+
+    /// Takes over what `other` knows.
+    pub fn put(&self, other: &Threads) -> Option<()> {
+        let (mut places, others) = (self.0.try_borrow_mut().ok()?, other.0.try_borrow().ok()?);
+        places.clear();
+        places.try_reserve(others.len()).ok()?;
+        places.extend_from_slice(&others);
+        Some(())
+    }
+
     /// How many lie ready.
     pub fn count(&self) -> usize {
         self.0.try_borrow().map_or(0, |places| places.iter().filter(|place| place.made).count())

@@ -24,11 +24,11 @@ impl Transit {
     /// One more has been exported; the box pays `weight` bytes for its proxy.
     pub fn send(&mut self, core: &Rc<Core>, way: Way, number: u64, weight: usize) -> Result<(), NoMemory> {
         self.numbers.reserve(ENTRY)?;
-        if !core.budget.charge(weight) {
+        if !core.budget.charge_outside(weight) {
             return Err(NoMemory);
         }
         if let Err(refused) = core.ledger.expect(way) {
-            core.budget.release(weight);
+            core.budget.release_outside(weight);
             return Err(refused);
         }
         self.numbers.append(&number.to_le_bytes())?;
@@ -43,7 +43,7 @@ impl Transit {
         self.received += 1;
         if let (true, Some((core, way)), Some((_, weight))) = (again, &self.wall, entry) {
             core.ledger.unexpect(*way);
-            core.budget.release(weight);
+            core.budget.release_outside(weight);
         }
     }
 
@@ -53,7 +53,7 @@ impl Transit {
             for (number, weight) in self.numbers.as_slice().chunks_exact(ENTRY).skip(self.received).map(read)
             {
                 core.ledger.release(way, number, 1);
-                core.budget.release(weight);
+                core.budget.release_outside(weight);
             }
         }
         self.numbers.clear();

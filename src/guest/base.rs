@@ -63,10 +63,14 @@ fn misuse(text: &[u8]) -> Option<(c_int, &[u8])> {
 
 /// An identity for the object at `index`: a keyed hash (SipHash) of its address, which tells nothing of memory.
 fn identity(s: State, index: c_int) -> u64 {
-    let secret = Level::of(s).core().map_or(0, |core| core.secret);
+    let core = Level::of(s).core();
+    let secret = core.map_or(0, |core| core.secret);
+    // Counted from where the heap, or the code, begins: so it is the same where that lies elsewhere.
+    let address = s.pointer(index);
+    let base = core.and_then(|core| Some(core.heap.try_borrow().ok()?.as_ref()?.start_around(address)));
     let mut hasher = std::collections::hash_map::DefaultHasher::new();
     hasher.write_u64(secret);
-    hasher.write_u64(s.pointer(index) as u64);
+    hasher.write_u64(address.wrapping_sub(base.unwrap_or(0)) as u64);
     hasher.finish() & 0xffff_ffff_ffff
 }
 

@@ -103,8 +103,8 @@ fn call(s: State, handle: &mut Handle, field: i64, args: c_int) -> Result<(), Fa
     handle.busy = now;
     let ok = s.pcall(args, 2, 0);
     handle.busy = 0;
-    // Nil and a message is how stock functions fail: a reader may pass on what one below it gave.
-    let failed = !ok || (field == READER && s.is_nil(-2) && !s.is_nil(-1));
+    // Nil and a message is how stock functions fail: a function may pass on what that of another stream gave.
+    let failed = !ok || (field != CLEANER && s.is_nil(-2) && !s.is_nil(-1));
     s.pop(1);
     if !failed {
         return Ok(());

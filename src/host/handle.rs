@@ -7,6 +7,7 @@
 use std::mem;
 use std::os::raw::{c_int, c_void};
 
+use super::copies;
 use super::driver_io;
 use super::options::flatten;
 use crate::gate::decode::decode;
@@ -36,6 +37,7 @@ pub fn open(s: State) {
     s.new_table();
     s.new_table();
     s.set_functions(METHODS);
+    s.set_functions(copies::METHODS);
     wrap::methods(s, &[c"dofile", c"dostring"]);
     s.raw_set_field(-2, c"__index");
     s.set_functions(METAMETHODS);
@@ -44,6 +46,7 @@ pub fn open(s: State) {
     s.push_cstr(c"sandbox");
     s.raw_set_field(-2, c"__metatable");
     s.registry_set(key());
+    copies::open(s);
 }
 
 /// Bare: pushes a handle of no box.
@@ -93,9 +96,9 @@ fn any(s: State) -> Id {
 }
 
 /// Bare: the same, if it is open.
-fn check(s: State, level: Level) -> Id {
+pub fn check(s: State, level: Level) -> Id {
     let id = any(s);
-    let open = level.guarded(|| realm::with(level, |realm| realm.find(id).is_some())) == Some(true);
+    let open = level.guarded(|| realm::known(level, id).is_some());
     if !open {
         s.raise(c"sandbox is closed");
     }
@@ -111,9 +114,7 @@ pub fn close_at(s: State, index: c_int) {
         return;
     }
     let level = Level::of(s);
-    let running = level.guarded(|| {
-        realm::with(level, |realm| realm.find(id)).flatten().is_some_and(|core| core.running.get() > 0)
-    });
+    let running = level.guarded(|| realm::known(level, id).is_some_and(|core| core.running.get() > 0));
     level.cross(s, Request::Close { id }, Level::nothing());
     if !running {
         // A handle that is kept need not keep what the box was given.

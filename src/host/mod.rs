@@ -4,6 +4,7 @@
 //! |---|---|
 //! | [`module`] | `sandbox.new`, `run`, `newstream` |
 //! | [`handle`] | the box's handle and its methods |
+//! | [`copies`] | marks, clones |
 //! | [`driver_io`] | the host's file handles, for the driver |
 //! | [`grants`] | the option `files` |
 //! | [`modules`] | the option `modules` |
@@ -11,6 +12,7 @@
 //! | [`stream`] | stock file handles over functions, and stdio for the driver |
 //! | [`stack_room`] | how much of the host's C stack is left |
 
+mod copies;
 pub mod driver_io;
 pub mod grants;
 pub mod handle;

@@ -214,8 +214,7 @@ pub unsafe fn open_pure_libraries(state: *mut lua_State) {
         lua_pushnil(state);
         lua_setfield(state, LUA_GLOBALSINDEX, c"jit".as_ptr());
         forget(state, c"_LOADED", &[c"jit", c"jit.opt", c"jit.util", c"ffi"]);
-        // A string buffer hands out pointers to its memory.
-        forget(state, c"_PRELOAD", &[c"jit.util", c"jit.profile", c"ffi", c"string.buffer"]);
+        forget_others(state, c"_PRELOAD", PURE_MODULES);
     }
 }
 
@@ -227,6 +226,32 @@ unsafe fn forget(state: *mut lua_State, table: &std::ffi::CStr, names: &[&std::f
         for name in names {
             lua_pushnil(state);
             lua_setfield(state, -2, name.as_ptr());
+        }
+    }
+    lua_settop(state, -2);
+}
+
+/// LuaJIT's own modules that a box may `require`; the last four are OpenResty's. What else there is, or will be, isn't there: a string
+/// buffer hands out pointers to its memory, `thread.exdata` (OpenResty's) sets a pointer that hosts follow.
+#[cfg(feature = "luajit")]
+const PURE_MODULES: &[&std::ffi::CStr] =
+    &[c"table.new", c"table.clear", c"table.clone", c"table.isarray", c"table.isempty", c"table.nkeys"];
+
+/// Leaves nothing but these modules in one of the registry's tables.
+#[cfg(feature = "luajit")]
+unsafe fn forget_others(state: *mut lua_State, table: &std::ffi::CStr, names: &[&std::ffi::CStr]) {
+    lua_getfield(state, LUA_REGISTRYINDEX, table.as_ptr());
+    if lua_type(state, -1) == LUA_TTABLE {
+        lua_pushnil(state);
+        while lua_next(state, -2) != 0 {
+            lua_settop(state, -2);
+            // The keys are strings, and clearing fields that are there leaves a traversal sound.
+            let name = std::ffi::CStr::from_ptr(lua_tolstring(state, -1, ptr::null_mut()));
+            if !names.contains(&name) {
+                lua_pushvalue(state, -1);
+                lua_pushnil(state);
+                lua_settable(state, -4);
+            }
         }
     }
     lua_settop(state, -2);

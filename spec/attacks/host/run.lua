@@ -37,7 +37,7 @@ local signals = { [4] = "SIGILL", [6] = "SIGABRT", [7] = "SIGBUS", [8] = "SIGFPE
   [13] = "SIGPIPE", [14] = "SIGALRM", [15] = "SIGTERM" }
 
 local function verdict(code, output)
-  if code == 124 or code == 137 then return "failed", "timeout (or killed) after 60 s" end
+  if code == 124 or code == 137 then return "failed", "timeout (or killed) after 240 s" end
   if code > 128 then return "failed", "signal " .. (signals[code - 128] or tostring(code - 128)) end
   if code ~= 0 then return "failed", "exit code " .. code end
   local last = output:match("([^\n]*)\n*$")
@@ -56,7 +56,7 @@ local environment = "-u LUA_CPATH_5_2 -u LUA_CPATH_5_3 -u LUA_CPATH_5_4 LUA_CPAT
 local count = { passed = 0, failed = 0, pending = 0 }
 for _, name in ipairs(cases()) do
   if wanted(name) then
-    local command = ("env %s timeout -k 5 60 %s %s </dev/null 2>&1; echo \"exit:$?\"")
+    local command = ("env %s timeout -k 5 240 %s %s </dev/null 2>&1; echo \"exit:$?\"")
       :format(environment, quote(interpreter), quote(dir .. name))
     local all = shell("{ " .. command .. "; } 2>&1")
     local output, code = all:match("^(.*)exit:(%d+)%s*$")

@@ -16,6 +16,8 @@ pub struct Budget {
     peak: Cell<usize>,
     limit: Cell<usize>,
     own: Cell<usize>,
+    /// What of `own` lies outside the heap.
+    outside: Cell<usize>,
     parent: Option<Rc<Budget>>,
 }
 
@@ -30,6 +32,7 @@ impl Budget {
             peak: Cell::new(0),
             limit: Cell::new(limit),
             own: Cell::new(0),
+            outside: Cell::new(0),
             parent,
         })
     }
@@ -58,6 +61,13 @@ impl Budget {
         if self.chain().any(|b| n > b.room()) {
             return false;
         }
+        self.charge_anyway(n);
+        true
+    }
+
+    /// The same, whatever the limits say.
+    #[inline]
+    pub fn charge_anyway(&self, n: usize) {
         self.own.set(self.own.get().saturating_add(n));
         for b in self.chain() {
             let used = b.used.get().saturating_add(n);
@@ -66,7 +76,28 @@ impl Budget {
                 b.peak.set(used);
             }
         }
-        true
+    }
+
+    /// As [`Budget::charge`], for what lies outside the heap: buffers, and what others keep of the box.
+    #[must_use]
+    pub fn charge_outside(&self, n: usize) -> bool {
+        let granted = self.charge(n);
+        if granted {
+            self.outside.set(self.outside.get().saturating_add(n));
+        }
+        granted
+    }
+
+    /// Gives back what [`Budget::charge_outside`] has charged.
+    pub fn release_outside(&self, n: usize) {
+        let n = n.min(self.outside.get());
+        self.outside.set(self.outside.get() - n);
+        self.release(n);
+    }
+
+    /// Gives back all that was charged for the heap.
+    pub fn close_heap(&self) {
+        self.release(self.own.get().saturating_sub(self.outside.get()));
     }
 
     /// Gives back `n` bytes that this node charged.
@@ -82,6 +113,7 @@ impl Budget {
 
     /// Gives back whatever this node charged itself and still holds. Those below have closed before.
     pub fn close(&self) {
+        self.outside.set(0);
         self.release(self.own.get());
     }
 

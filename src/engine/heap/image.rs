@@ -17,7 +17,7 @@ use super::budget::Budget;
 use super::slots::Slot;
 use super::Heap;
 
-const WORD: usize = size_of::<u64>();
+pub(super) const WORD: usize = size_of::<u64>();
 /// Larger heaps are no fresh states.
 const LARGEST: usize = 256 << 10;
 /// What of a LuaJIT value is an address; the bits above are its type, all ones but for a few, or nothing.
@@ -35,7 +35,7 @@ pub struct Image {
 }
 
 /// Whether `word` points into the `len` bytes at `base`.
-fn points_into(word: u64, base: usize, len: usize) -> bool {
+pub(super) fn points_into(word: u64, base: usize, len: usize) -> bool {
     let address = if cfg!(feature = "luajit") {
         let kind = word >> 47;
         if kind != 0 && kind < 0x1_fff0 {

@@ -7,7 +7,8 @@
 //! | `budget` | the chain of limits that each byte is charged to |
 //! | `arena` | the header and the `lua_Alloc` |
 //! | `blocks` | how a heap is divided, and the lists of free blocks |
-//! | `image` | a heap at rest as bytes, and copies made of it |
+//! | `copy` | a heap at rest as bytes, put back or made into another |
+//! | `image` | a fresh state as bytes, and copies made of it |
 //! | `pages` | how much a heap touches, and what it gives back |
 //!
 //! Dropping a [`Heap`] drops everything in it: no walk, no `lua_close`.
@@ -19,6 +20,7 @@
 mod arena;
 mod blocks;
 mod budget;
+mod copy;
 mod image;
 mod pages;
 mod reserve;
@@ -28,8 +30,11 @@ mod tests;
 
 use std::rc::Rc;
 
+use super::objects;
+
 pub use arena::{allocate, Arena};
 pub use budget::Budget;
+pub use copy::{HeapCopy, Moved};
 pub use image::Image;
 pub use slots::{fork_lock, fork_unlock, Slot};
 
@@ -83,14 +88,20 @@ impl Heap {
         self.trusted
     }
 
+    /// Where what an address lies in begins: this heap, or a loaded object.
+    pub fn start_around(&self, address: usize) -> usize {
+        match self.contains(address) {
+            true => self.header as usize,
+            false => objects::holder(address as u64).map_or(0, |object| object.start as usize),
+        }
+    }
+
     /// Whether an address lies in this heap's slot.
-    #[cfg(any(test, feature = "luajit"))]
     pub fn contains(&self, addr: usize) -> bool {
         addr.wrapping_sub(self.header as usize) < self.capacity()
     }
 
     /// Bytes in use, as charged to the budget.
-    #[cfg(test)]
     pub fn live(&self) -> usize {
         self.arena().sizes().0
     }
@@ -117,7 +128,7 @@ impl Drop for Heap {
     fn drop(&mut self) {
         if !self.trusted {
             // The budget knows itself what was charged; dropping the slot gives all of it back.
-            self.budget.close();
+            self.budget.close_heap();
             return;
         }
         let (live, _, high) = self.arena().sizes();

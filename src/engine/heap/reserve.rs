@@ -73,6 +73,18 @@ impl Family {
         Some(at)
     }
 
+    /// A reservation of `len` bytes that begins where `base` does, modulo 4 GiB.
+    pub(super) fn map_like(&mut self, base: usize, len: usize) -> Option<usize> {
+        self.settle();
+        for _ in 0..8 {
+            let at = self.advance(len) - self.offset + (base & (STRIDE - 1));
+            if let Some(at) = map(at, len) {
+                return Some(at);
+            }
+        }
+        None
+    }
+
     /// A reservation of about `count` slots: the first base, and how many there are.
     pub(super) fn map_slots(&mut self, count: usize) -> Option<(usize, usize)> {
         let len = count.checked_mul(STRIDE)?;

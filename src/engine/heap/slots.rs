@@ -65,8 +65,10 @@ pub(super) unsafe fn drop_pages(start: *mut u8, len: usize) -> bool {
 pub struct Slot {
     base: usize,
     size: usize,
+    /// How long it can become.
+    span: usize,
     pooled: bool,
-    /// Whether its first pages lie behind it already.
+    /// Whether its first pages are known to lie behind it already.
     warm: bool,
 }
 
@@ -81,32 +83,52 @@ impl Slot {
             let warm = !pool.warm.is_empty();
             if let Some((base, granted)) = pool.take() {
                 drop(pool);
-                let mut slot = Slot { base, size: granted, pooled: true, warm };
+                let mut slot = Slot { base, size: granted, span: USABLE, pooled: true, warm };
                 // What fails here goes back to the pool.
                 return slot.grow(size).then_some(slot);
             }
         }
         let base = pool.family.map_alone(size)?;
-        Some(Slot { base, size, pooled: false, warm: false })
+        Some(Slot { base, size, span: size, pooled: false, warm: false })
     }
 
-    /// Makes a pooled slot at least `size` bytes long, if its stride and the system allow.
+    /// A slot of at least `size` bytes for a copy of a heap that lay at `base`: its address is the same modulo 4 GiB. What a recycled one
+    /// held before still stands in its first 64 KiB.
+    pub fn take_like(size: usize, base: usize) -> Option<Slot> {
+        // From the pool, most likely: that is of one family. What doesn't fit goes back.
+        if let Some(slot) = Slot::take(size).filter(|slot| slot.base as u32 == base as u32) {
+            return Some(slot);
+        }
+        let size = size.max(1).checked_next_multiple_of(page_size())?;
+        let span = size.max(USABLE);
+        let base = POOL.lock().family.map_like(base, span)?;
+        let mut slot = Slot { base, size: 0, span, pooled: false, warm: false };
+        slot.grow(size).then_some(slot)
+    }
+
+    /// The slot at `base` itself, if nobody has it.
+    pub fn take_at(size: usize, base: usize) -> Option<Slot> {
+        let granted = POOL.lock().take_at(base)?;
+        let mut slot = Slot { base, size: granted, span: USABLE, pooled: true, warm: false };
+        slot.grow(size).then_some(slot)
+    }
+
+    /// Makes a slot with address space to spare at least `size` bytes long, if its stride and the system allow.
     pub fn grow(&mut self, size: usize) -> bool {
         let Some(size) = size.checked_next_multiple_of(page_size()) else { return false };
         if size <= self.size {
             return true;
         }
         // SAFETY: within the slot's own stride.
-        if !self.pooled || size > USABLE || !unsafe { reserve::open(self.base + self.size, size - self.size) }
-        {
+        if size > self.span || !unsafe { reserve::open(self.base + self.size, size - self.size) } {
             return false;
         }
         self.size = size;
         true
     }
 
-    /// Has the system put pages behind the first `len` bytes, all at once: half as dear as a fault for each. Where it can't (before Linux
-    /// 5.14), the faults come.
+    /// Has the system put pages behind the first `len` bytes, all at once: cheaper than a fault for each. Where it can't (before Linux 5.14),
+    /// the faults come.
     pub(super) fn populate(&self, len: usize) {
         if self.warm || len > self.size {
             return;
@@ -142,7 +164,7 @@ impl Slot {
     fn give_back(&self, used: usize) {
         if !self.pooled {
             // SAFETY: the mapping was made for this slot alone.
-            unsafe { reserve::unmap(self.base, self.size) };
+            unsafe { reserve::unmap(self.base, self.span) };
             return;
         }
         let used = used.min(self.size).next_multiple_of(page_size());
@@ -203,6 +225,16 @@ impl Pool {
         self.next = base.wrapping_add(STRIDE);
         self.left -= 1;
         Some((base, 0))
+    }
+
+    /// The slot at `base`, if it has been given back: how much of it is open.
+    fn take_at(&mut self, base: usize) -> Option<usize> {
+        for list in [&mut self.warm, &mut self.cold] {
+            if let Some(at) = list.iter().position(|slot| slot.0 == base) {
+                return Some(list.swap_remove(at).1);
+            }
+        }
+        None
     }
 
     /// Takes the slot back with its pages, unless enough others have theirs.

@@ -304,7 +304,10 @@ unsafe extern "C-unwind" fn serve(state: *mut lua_State) -> c_int {
             }
             Request::Write(data, size) => {
                 lua_pushlstring(state, data.cast(), size);
-                lua_call(state, 1, 0);
+                lua_call(state, 1, 3);
+                if lua_type(state, 1) == LUA_TNIL && lua_type(state, 2) != LUA_TNIL {
+                    return refused(state, cookie);
+                }
                 0
             }
             Request::Clean => {
@@ -312,6 +315,19 @@ unsafe extern "C-unwind" fn serve(state: *mut lua_State) -> c_int {
                 0
             }
         }
+    }
+}
+
+/// The function has said `nil, message, errno`, as stock functions fail: it may pass on what another stream said.
+unsafe fn refused(state: *mut lua_State, cookie: *mut Cookie) -> c_int {
+    // SAFETY: bare code; three results are on the stack, and the cookie's callback is under way.
+    unsafe {
+        let errno = lua_tonumber(state, 3);
+        if (1.0..4096.0).contains(&errno) {
+            (*cookie).failure = errno as c_int;
+        }
+        lua_pushnil(state);
+        lua_error(state)
     }
 }
 
@@ -325,14 +341,7 @@ unsafe fn reader_result(state: *mut lua_State, cookie: *mut Cookie) -> c_int {
             (LUA_TNUMBER, _) => {
                 lua_tolstring(state, 1, ptr::null_mut());
             }
-            _ => {
-                let errno = lua_tonumber(state, 3);
-                if (1.0..4096.0).contains(&errno) {
-                    (*cookie).failure = errno as c_int;
-                }
-                lua_pushnil(state);
-                lua_error(state);
-            }
+            _ => return refused(state, cookie),
         }
         lua_settop(state, 1);
         1

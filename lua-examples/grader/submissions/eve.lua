@@ -1,0 +1,2 @@
+-- Asks the system.
+os.execute("wc")

@@ -1,0 +1,4 @@
+-- Thinks aloud.
+for line in io.lines() do
+    print("now I read:", line)
+end

@@ -1,0 +1,42 @@
+--- Running the `safelua` command by the Lua that runs the specs.
+
+local helpers = require "spec.helpers"
+
+local command = {}
+
+local function quoted(s)
+  return "'" .. s:gsub("'", "'\\''") .. "'"
+end
+command.quoted = quoted
+
+--- The words of a shell that run the command with these arguments, at most a minute.
+function command.line(...)
+  local words = {}
+  for i, word in ipairs { ... } do words[i] = quoted(word) end
+  local cpath = (package.cpath:gsub("%./build", "build"))
+  return ("LUA_CPATH=%s timeout 60 %s command/bin/safelua %s"):format(quoted(cpath), quoted(helpers.interpreter),
+    table.concat(words, " "))
+end
+
+--- Runs a line of shell. Gives its exit status, and what it wrote to stdout and to stderr.
+function command.shell(line, input)
+  local out, err = helpers.file(""), helpers.file("")
+  local from = input and helpers.file(input) or "/dev/null"
+  local pipe = io.popen(("{ %s; } <%s >%s 2>%s; echo $?"):format(line, from, out, err))
+  local status = tonumber(pipe:read("*l"))
+  pipe:close()
+  local function content(path)
+    local file = assert(io.open(path, "rb"))
+    local text = file:read("*a")
+    file:close()
+    return text
+  end
+  return status, content(out), content(err)
+end
+
+--- Runs the command with these arguments and this on its stdin.
+function command.run(args, input)
+  return command.shell(command.line(helpers.unpack(args)), input)
+end
+
+return command

@@ -68,7 +68,7 @@ pub struct Slot {
     /// How long it can become.
     span: usize,
     pooled: bool,
-    /// Whether its first pages lie behind it already.
+    /// Whether its first pages are known to lie behind it already.
     warm: bool,
 }
 
@@ -127,8 +127,8 @@ impl Slot {
         true
     }
 
-    /// Has the system put pages behind the first `len` bytes, all at once: half as dear as a fault for each. Where it can't (before Linux
-    /// 5.14), the faults come.
+    /// Has the system put pages behind the first `len` bytes, all at once: cheaper than a fault for each. Where it can't (before Linux 5.14),
+    /// the faults come.
     pub(super) fn populate(&self, len: usize) {
         if self.warm || len > self.size {
             return;

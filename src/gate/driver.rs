@@ -12,13 +12,14 @@ mod stop;
 
 use std::rc::Rc;
 
-pub(super) use entry::{abandon, from_host, go_on};
+pub(super) use entry::{abandon, forget, from_host, go_on};
 
 use super::answer::{self, Answer, Place};
 use super::core::{Core, Status};
 use super::counting;
 use super::exchange::Exchange;
 use super::image;
+use super::journal::{record, tape};
 use super::level::Level;
 use super::meter::Meter;
 use super::realm::{dispose, Realm};
@@ -28,7 +29,7 @@ use super::serve::{self, Call, What};
 use crate::engine::clock::{self, NEVER};
 use crate::engine::spare::room_for;
 use crate::engine::stack::BoxStack;
-use crate::engine::switch::Task;
+use crate::engine::switch::{standing, Task};
 use crate::engine::{Cause, Event, Finish, Message};
 use crate::host::driver_io;
 use crate::lua::State;
@@ -82,6 +83,19 @@ pub(super) enum Outcome {
     Wait(Work, Call),
 }
 
+impl Work {
+    /// The run that waits for an answer.
+    pub(super) fn current(&self) -> Option<&Run> {
+        self.activations.get(self.current).map(|activation| &*activation.run)
+    }
+
+    /// Where its code stands, for a message.
+    pub(super) fn place(&self) -> Place {
+        let seat = self.activations.get(self.current).map(|activation| activation.task.seat());
+        Place { seat, deadline: NEVER }
+    }
+}
+
 impl Driver<'_> {
     /// Prepares a call into `core`; on failure the reply for whoever made it.
     fn activate(
@@ -91,8 +105,11 @@ impl Driver<'_> {
         exchange: *mut Exchange,
         owner: Option<usize>,
     ) -> Result<(), Reply> {
+        let alone = || core.running.get() == 0 || self.realm.parking.all_wait(&core);
+        let alone = core.tape.alone().unwrap_or_else(alone);
         if entry.is_call() {
-            core.begin_call(core.running.get() == 0 || self.realm.parking.all_wait(&core));
+            core.tape.note_call();
+            core.begin_call(alone);
         }
         if core.doomed().is_some_and(|doomed| std::ptr::eq(doomed, &*core)) {
             return Err(answer::error(exchange, &core.excuse(false)));
@@ -109,6 +126,9 @@ impl Driver<'_> {
         }
         let thread = if entry.is_opening() { Some(0) } else { core.threads.take() };
         let Some(thread) = thread else { return Err(Reply::NoMemory) };
+        if entry.is_call() && !core.tape.is_off() {
+            tape::began(&core, entry, exchange, thread, alone);
+        }
         core.running.set(core.running.get() + 1);
         core.exit.set(None);
         let run = Box::new(Run::new(core, self.realm, entry, exchange, thread));
@@ -146,6 +166,9 @@ impl Driver<'_> {
         };
         let core = Rc::clone(&activation.run.core);
         self.meter.enter(&core, activation.task.seat());
+        if let Some(limit) = core.tape.take_doom() {
+            core.exhaust(limit, &standing(activation.task.seat()).prefix());
+        }
         if core.doomed().is_some() {
             return self.fall();
         }
@@ -177,6 +200,12 @@ impl Driver<'_> {
         let current = self.current;
         let Some(activation) = self.activations.get(current) else { return Step::Done(Reply::NoMemory) };
         let (request, exchange) = (activation.run.request.get(), activation.run.asked.get());
+        if core.tape.is_recording() {
+            tape::asks(core, &activation.run);
+        } else if core.tape.is_replaying() {
+            // The journal answers: see `gate::journal::replay`.
+            return Step::Host(Call { id: core.id, what: What::Getenv, exchange });
+        }
         if matches!(request, Request::Clock | Request::Usage { .. }) {
             self.meter.charge();
         }
@@ -217,6 +246,11 @@ impl Driver<'_> {
     fn reply_to(&mut self, index: usize, reply: Reply) -> Step {
         if let Some(activation) = self.activations.get(index) {
             activation.run.reply.set(reply);
+            let core = Rc::clone(&activation.run.core);
+            if core.tape.is_recording() && tape::answered(&core, &activation.run, reply) {
+                self.meter.stop();
+                record::deliver(self.root, &core);
+            }
         }
         self.current = index;
         Step::Go(Message::Reply)
@@ -279,6 +313,10 @@ impl Driver<'_> {
         }
         if run.entry.is_opening() {
             reply = self.opened(&core, reply, run.exchange);
+        }
+        if core.tape.is_recording() && run.entry.is_call() {
+            tape::ended(&core, &run, reply);
+            reply = record::end_of_call(self.root, &core, run.exchange, reply);
         }
         drop(run);
         ended(self.realm, &core);

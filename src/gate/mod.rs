@@ -21,6 +21,7 @@
 //! | [`parked`], [`waiting`] | calls of the host's that wait while a host function runs, and the Lua side of them |
 //! | [`wall`] | real time of the calls into one box |
 //! | [`image`] | what most boxes are copies of when they are new |
+//! | [`journal`] | what crosses, written down, and boxes that run again by it |
 //! | [`run`] | one call into a box, as its own stack sees it |
 //! | [`autopsy`], [`trace`] | what is told of a box that was stopped, and of an error that went through several sides |
 //! | [`near`] | what of a host's file crosses without the driver |
@@ -39,6 +40,7 @@ pub mod exchange;
 pub mod files;
 pub mod grants;
 pub mod image;
+pub mod journal;
 pub mod ledger;
 pub mod level;
 pub mod limits;

@@ -57,6 +57,19 @@ impl Threads {
         Some(())
     }
 
+    /// Of each, whether it lies ready.
+    pub fn ready(&self) -> Vec<bool> {
+        self.0.try_borrow().map_or(Vec::new(), |places| places.iter().map(|place| place.made).collect())
+    }
+
+    /// Notes which lie ready; no call has any.
+    pub fn set_ready(&self, ready: &[bool]) {
+        if let Ok(mut places) = self.0.try_borrow_mut() {
+            places.clear();
+            places.extend(ready.iter().map(|&made| Place { busy: false, made }));
+        }
+    }
+
     /// How many lie ready.
     pub fn count(&self) -> usize {
         self.0.try_borrow().map_or(0, |places| places.iter().filter(|place| place.made).count())

@@ -16,6 +16,21 @@ pub const TEXT: &std::ffi::CStr = c"t";
 #[cfg(any(feature = "lua51", feature = "luajit"))]
 pub const OWN_CHUNK: &std::ffi::CStr = c"=[sandbox]";
 
+/// What this Lua is called in journals.
+pub const NAME: &str = if cfg!(feature = "luajit") {
+    "LuaJIT 2.1"
+} else if cfg!(feature = "lua51") {
+    "Lua 5.1"
+} else if cfg!(feature = "lua52") {
+    "Lua 5.2"
+} else if cfg!(feature = "lua53") {
+    "Lua 5.3"
+} else if cfg!(feature = "lua54") {
+    "Lua 5.4"
+} else {
+    "Lua 5.5"
+};
+
 /// LuaJIT: hooks belong to the whole state, and compiled code never sees them.
 pub const JIT: bool = cfg!(feature = "luajit");
 /// Lua 5.1 and LuaJIT: no `__gc` on tables, functions have environments, no `lua_rawlen`.

@@ -90,6 +90,23 @@
 -- @raise what the code raised, or a limit's message, and as `new` does
 -- @usage assert(sandbox.run("local a, b = ... return a + b", { cpu = 0.1 }, 2, 3) == 5)
 
+--- Runs a box again by a journal that `box:record` has written.
+-- It gives the same outputs, errors, iteration orders and instruction counts, and needs none of the host's functions, streams or files. It has to be
+-- the same builds of Lua and of this library; on LuaJIT the recorded box has to be closed. A journal is as powerful as machine code: replay
+-- what you have recorded yourself.
+-- @function replay
+-- @tparam string|function|file journal the journal, or a reader (which gives pieces, and nil or `""` at the end), or an open file
+-- @tparam[opt] table options `to`: the number of the event to stop after, with the call under way left where it stands; `stdout`, `stderr`: file
+--   handles for what the box writes there
+-- @return the box, as it was after the last event
+-- @treturn number events that were replayed
+-- @treturn ?string `"truncated"` if the journal has no end of its own: it was cut, or the box is recorded still
+-- @raise where the run departs: `event 17: the journal has write of 5 bytes (checksum ...) to stdout, the run read of a line from stdin`; `the journal
+--   is damaged at byte 1234`; `this is no journal`; where it was made by other builds
+-- @usage
+-- local box, events = sandbox.replay(io.open("box.journal", "rb"), { to = 100 })
+-- print(events, box:get("x"))
+
 --- Makes a stock file handle that is backed by functions.
 -- `io.type` says `"file"`; `io.input`, `io.lines`, `f:read` in every format, `f:lines`, `f:write` and
 -- `f:setvbuf` work with it, and so do C modules that take a `FILE*`. `f:seek` is an error (nil, message,
@@ -270,6 +287,23 @@
 -- @tparam[opt] table options `key` and `names` as for `box:save` (a function without a name raises when it is called), and those of `new`
 --   but `modules`
 -- @treturn box
+
+--- Records the box: everything that crosses its gate is written down, for `sandbox.replay`.
+-- A recording begins before the first call into a box of the host itself, once. The writer gets whole frames, at the end of each call into
+-- the box and whenever 4 KB have come together. Boxes below (`box:opensandbox`) and `box:rollback` are refused meanwhile; on LuaJIT
+-- the compiler is off. `docs/journal.md` tells what is repeated, and the format.
+--
+-- What the writer raises ends the recording: the call into the box that is under way raises `recording ended: ...` in place of its results.
+-- @function box:record
+-- @tparam ?function|file writer gets each piece of the journal; nil ends the recording, as closing the box does
+-- @raise `bad argument #1 to 'record' (function or file expected, got table)`; `a recording begins before the first call into the box`;
+--   `the box is being recorded already`; `a box below a box can't be recorded`
+-- @usage
+-- local file = assert(io.open("box.journal", "wb"))
+-- box:record(file)
+-- box:dofile("script.lua")
+-- box:record(nil)
+-- file:close()
 
 --- Disposes of the box and everything in it at once; none of its code runs.
 -- Closing twice is fine. Collection closes a box, and so does `<close>` in Lua 5.4. A function that the box called may close it:

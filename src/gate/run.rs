@@ -407,6 +407,12 @@ fn entry(s: State) -> c_int {
             guest::package::grant(s);
             0
         }
+        Entry::Steady => {
+            s.set_top(0);
+            guest::steady::settle(s);
+            s.set_top(0);
+            0
+        }
         Entry::Autopsy => {
             super::autopsy::examine(s, level, run);
             s.set_top(0);

@@ -75,6 +75,16 @@ impl Threads {
         Some(())
     }
 
+    /// Notes which lie ready; no call has any.
+    pub fn set_ready(&self, ready: &[bool]) {
+        if let Ok(mut places) = self.0.try_borrow_mut() {
+            places.clear();
+            if places.try_reserve(ready.len()).is_ok() {
+                places.extend(ready.iter().map(|&made| Place { made, ..Place::default() }));
+            }
+        }
+    }
+
     /// How many lie ready.
     pub fn count(&self) -> usize {
         self.0.try_borrow().map_or(0, |places| places.iter().filter(|place| place.made).count())

@@ -84,7 +84,7 @@ describe("box:checkpoint and box:rollback", function()
     box:dostring "x = 'small'"
     local small = box:checkpoint()
     local bytes = box:usage().memory
-    box:dostring "x = 'large' t = {} for i = 1, 20000 do t[i] = ('%d'):rep(20):format(i, i, i, i, i, i, i, i, i, i, i, i, i, i, i, i, i, i, i, i) end"
+    box:dostring "x = 'large' t = {} for i = 1, 20000 do t[i] = ('%d'):format(i):rep(20) end"
     box:dostring "for i = 1, 20000, 2 do t[i] = nil end collectgarbage() collectgarbage()"
     local large = box:checkpoint()
     local more = box:usage().memory

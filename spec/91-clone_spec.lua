@@ -276,7 +276,8 @@ describe("box:clone", function()
     box:dostring [[
       one = sandbox.new()
       one:opensandbox()
-      one:dostring "n = 0 function f() n = n + 1 return n end two = sandbox.new() two:dostring 'm = 10 function h() m = m + 1 return m end' h = two:get 'h'"
+      one:dostring "n = 0 function f() n = n + 1 return n end two = sandbox.new()"
+      one:dostring "two:dostring 'm = 10 function h() m = m + 1 return m end' h = two:get 'h'"
       f = one:get "f"
       calls = 0
       one:set("g", function() calls = calls + 1 return calls end)
@@ -331,7 +332,7 @@ describe("box:clone", function()
     box:opensandbox()
     local n = box:dostring [[
       below = sandbox.new()
-      below:dostring "t = ('x'):rep(1e5)"
+      below:dostring "t = ('x'):rep(1e5) collectgarbage() collectgarbage()"
       clones = {}
       repeat
         local ok, clone = pcall(below.clone, below)
@@ -348,7 +349,8 @@ describe("box:clone", function()
     -- A box that forks its boxes pays with its own time and its own memory, however it goes about it.
     local bomb = helpers.box { memory = 4e6, cpu = 0.2 }
     bomb:opensandbox()
-    assert.falsy(pcall(bomb.dostring, bomb, "local b = sandbox.new() local all = {} while true do pcall(function() all[#all + 1] = b:clone() end) end"))
+    assert.falsy(pcall(bomb.dostring, bomb, "local b = sandbox.new() local all = {} "
+      .. "local function fork() all[#all + 1] = b:clone() end while true do pcall(fork) end"))
     helpers.assert_stopped(bomb, "cpu")
   end)
 

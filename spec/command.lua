@@ -14,7 +14,7 @@ function command.line(...)
   local words = {}
   for i, word in ipairs { ... } do words[i] = quoted(word) end
   local cpath = (package.cpath:gsub("%./build", "build"))
-  return ("LUA_CPATH=%s timeout 60 %s command/bin/safelua %s"):format(quoted(cpath), quoted(helpers.interpreter),
+  return ("LUA_CPATH=%s timeout 180 %s command/bin/safelua %s"):format(quoted(cpath), quoted(helpers.interpreter),
     table.concat(words, " "))
 end
 

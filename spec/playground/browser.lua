@@ -37,12 +37,22 @@ function browser.start()
   -- As root, in a container, without a screen.
   local arguments = { "--headless=new", "--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu", "--no-first-run",
     "--disable-background-networking", "--force-device-scale-factor=1", "--window-size=1280,800" }
-  session = ask("POST", "/session", { capabilities = { alwaysMatch = {
+  local wanted = { capabilities = { alwaysMatch = {
     browserName = "chrome",
     ["goog:chromeOptions"] = { args = arguments },
     ["goog:loggingPrefs"] = { browser = "ALL" },
     timeouts = { script = 150000, pageLoad = 150000 },
-  } } }).sessionId
+  } } }
+  -- chromedriver gives Chromium a minute to start, which a very busy machine may not have.
+  for attempt = 1, 3 do
+    local ok, answer = pcall(ask, "POST", "/session", wanted)
+    if ok then
+      session = answer.sessionId
+      return
+    elseif attempt == 3 then
+      error(answer, 0)
+    end
+  end
 end
 
 function browser.stop()

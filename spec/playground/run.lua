@@ -17,7 +17,7 @@ local function suite()
   end
   for _, part in ipairs(arg[1] and arg or { "programs", "crowd", "page", "recipe" }) do
     -- A part that can't even begin is a failure like any other, and the next ones still run.
-    local ok, message = xpcall(require, debug.traceback, part)
+    local ok, message = xpcall(function() require(part) end, debug.traceback)
     if not ok then check.case(part, function() error(message, 0) end) end
   end
   check.case("the server ends when it is told to, and complained of nothing", function()

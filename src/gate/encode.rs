@@ -3,6 +3,10 @@
 use std::ffi::CStr;
 use std::os::raw::c_int;
 
+mod open;
+
+use open::Open;
+
 use super::exchange::{Buffer, Exchange};
 use super::ledger::Way;
 use super::level::Level;
@@ -25,39 +29,6 @@ const PUT_OFF: c_int = 1 << 24;
 pub enum Side {
     Out,
     Back,
-}
-
-/// A table whose pairs are being written.
-#[derive(Clone, Copy)]
-struct Open {
-    /// Where its [`tag::SIZED`] stands; 0 for none.
-    at: usize,
-    pairs: u32,
-}
-
-impl Open {
-    const NONE: Open = Open { at: 0, pairs: 0 };
-
-    fn bytes(self) -> [u8; 12] {
-        let mut bytes = [0; 12];
-        let (at, pairs) = bytes.split_at_mut(8);
-        at.copy_from_slice(&(self.at as u64).to_le_bytes());
-        pairs.copy_from_slice(&self.pairs.to_le_bytes());
-        bytes
-    }
-
-    /// Takes the last one off what [`Open::bytes`] has given.
-    fn take(from: &mut Vec<u8>) -> Open {
-        let Some((rest, bytes)) = from.split_last_chunk::<12>() else { return Open::NONE };
-        let [a, b, c, d, e, f, g, h, pairs @ ..] = *bytes;
-        let open = Open {
-            at: u64::from_le_bytes([a, b, c, d, e, f, g, h]) as usize,
-            pairs: u32::from_le_bytes(pairs),
-        };
-        let left = rest.len();
-        from.truncate(left);
-        open
-    }
 }
 
 /// Bare code that writes the values of a Lua stack to a parcel.

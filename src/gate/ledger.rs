@@ -7,6 +7,7 @@ use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::rc::Rc;
 
+use super::copies::pack::{Packer, Unpacker};
 use super::exchange::{Bill, NoMemory};
 use crate::engine::heap::Budget;
 
@@ -101,11 +102,47 @@ pub struct Kept {
     files: HashMap<u64, usize>,
 }
 
+impl KeptReleases {
+    fn pack(&self, to: &mut Packer) -> Result<(), NoMemory> {
+        to.numbers([self.expected as u64, self.list.len() as u64])?;
+        to.numbers(self.list.iter().flat_map(|&(number, count)| [number, count]))
+    }
+
+    fn unpack(from: &mut Unpacker<'_>) -> Option<KeptReleases> {
+        let expected = from.size().filter(|&expected| expected <= MOST_EXPECTED)?;
+        Some(KeptReleases { expected, list: from.list(16, |from| Some((from.number()?, from.number()?)))? })
+    }
+}
+
+/// Releases that an image may ask room for.
+const MOST_EXPECTED: usize = 1 << 30;
+
 impl Kept {
+    /// For an image, which knows nothing of the host's files.
+    pub fn pack(&self, to: &mut Packer) -> Result<(), NoMemory> {
+        self.up.pack(to)?;
+        self.down.pack(to)?;
+        to.numbers(self.crowds.map(|crowd| crowd as u64))
+    }
+
+    pub fn unpack(from: &mut Unpacker<'_>) -> Option<Kept> {
+        let (up, down) = (KeptReleases::unpack(from)?, KeptReleases::unpack(from)?);
+        Some(Kept { up, down, crowds: [from.size()?, from.size()?], files: HashMap::new() })
+    }
+
     /// Whether the owner had anything of the box.
     pub fn had_outside(&self) -> bool {
         self.down.expected > 0
     }
+}
+
+/// What a side has let go of, as it is kept in journals.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Books {
+    pub list: Vec<(u64, u64)>,
+    pub expected: usize,
+    pub capacity: usize,
+    pub crowd: usize,
 }
 
 /// One wall's books.
@@ -225,6 +262,27 @@ impl Ledger {
             Way::Up => up,
             Way::Down => down,
         }
+    }
+
+    pub fn books(&self, way: Way) -> Option<Books> {
+        let releases = self.releases(way).try_borrow().ok()?;
+        let (list, capacity) = (releases.list.clone(), releases.list.capacity());
+        Some(Books { list, expected: releases.expected, capacity, crowd: self.crowd(way).get() })
+    }
+
+    /// Makes the books what they were; `None` where there is no memory.
+    pub fn set_books(&self, way: Way, books: &Books) -> Option<()> {
+        self.crowd(way).set(books.crowd);
+        let mut releases = self.releases(way).try_borrow_mut().ok()?;
+        let mut list = Vec::new();
+        list.try_reserve_exact(books.capacity.max(books.list.len())).ok()?;
+        list.extend_from_slice(&books.list);
+        let bytes = list.capacity().saturating_mul(size_of::<Release>());
+        releases.bill.lower_to(bytes);
+        releases.bill.raise_to(bytes).ok()?;
+        releases.list = list;
+        releases.expected = books.expected;
+        Some(())
     }
 
     pub fn note_file(&self, number: u64, address: usize) -> Result<(), NoMemory> {

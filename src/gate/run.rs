@@ -114,6 +114,10 @@ impl Run {
             self.core = Rc::clone(core);
             self.desk.get_mut().serve(Rc::clone(&core.budget));
         }
+        if !core.tape.is_off() {
+            // What room is left from other calls must not show in what a recorded box pays.
+            *self.desk.get_mut() = Desk::new(Some(Rc::clone(&core.budget)));
+        }
         self.realm = realm;
         self.entry = entry;
         self.exchange.set(exchange);
@@ -192,6 +196,7 @@ fn turn(seat: &'static Seat, run: &Run) {
     let outcome = match run.entry {
         Entry::Open => opening::open(seat, run),
         Entry::Check => opening::check(seat, run),
+        Entry::Rehash => opening::rehash(seat, run),
         _ => call(seat, run),
     };
     seat.zone.zone.store(ZONE_HOST, Relaxed);
@@ -406,12 +411,18 @@ fn entry(s: State) -> c_int {
             guest::package::grant(s);
             0
         }
+        Entry::Steady => {
+            s.set_top(0);
+            guest::steady::settle(s);
+            s.set_top(0);
+            0
+        }
         Entry::Autopsy => {
             super::autopsy::examine(s, level, run);
             s.set_top(0);
             0
         }
-        Entry::Open | Entry::Check | Entry::Short(_) => 0,
+        Entry::Open | Entry::Check | Entry::Rehash | Entry::Short(_) => 0,
     };
     Encoder::new(s, level, run.exchange.get(), Side::Back, Link::Owner).named(c"result").encode(
         s.top() - results + 1,

@@ -57,6 +57,11 @@ pub fn call(seat: &'static Seat, run: &Run, number: u64) -> Option<Reply> {
         base(thread);
     }
     thread.raw_geti(EXPORTS, number as i64);
+    if thread.is_nil(SEND + 1) {
+        // A return to a mark took it away.
+        thread.pop(1);
+        return Some(gone(seat, run));
+    }
     let n = realm::with(level, |realm| realm.scalars.push(thread)).unwrap_or(0);
     let ok = thread.pcall(n, State::ALL, HANDLER);
     if ok && realm::with(level, |realm| realm.scalars.take(thread, SEND + 1)) == Some(true) {
@@ -66,6 +71,17 @@ pub fn call(seat: &'static Seat, run: &Run, number: u64) -> Option<Reply> {
         return Some(Reply::Values);
     }
     Some(by_parcel(seat, run, thread, ok))
+}
+
+/// Sends the error of a call of a function that is not there.
+#[cold]
+fn gone(seat: &'static Seat, run: &Run) -> Reply {
+    // SAFETY: on the seat's own stack; nothing here needs dropping.
+    unsafe { switch::ask(seat, Event::Room) };
+    if run.exchange.get().is_null() {
+        return Reply::NoMemory;
+    }
+    Level::Box(seat).tell(run.exchange.get(), b"the function is gone")
 }
 
 /// Sends what has come of the call and is no scalars: results above [`send`], or the error object on top.
@@ -96,7 +112,7 @@ fn by_parcel(seat: &'static Seat, run: &Run, thread: State, mut ok: bool) -> Rep
 pub fn ask(s: State, level: Level, number: u64) -> Option<c_int> {
     let frame = 0_u8;
     let run = level.run()?;
-    if run.core.recorded.get() || !run.core.ledger.is_settled() {
+    if !run.core.tape.is_off() || !run.core.ledger.is_settled() {
         return None;
     }
     if realm::with(level, |realm| realm.scalars.take(s, 1)) != Some(true) {

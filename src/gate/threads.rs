@@ -52,13 +52,37 @@ impl Threads {
         Some(copy)
     }
 
+    /// Which of them lie ready.
+    pub fn made(&self) -> Vec<bool> {
+        self.0.try_borrow().map_or(Vec::new(), |places| places.iter().map(|place| place.made).collect())
+    }
+
+    /// Threads of which those lie ready.
+    pub fn of(made: &[bool]) -> Option<Threads> {
+        let mut places = Vec::new();
+        places.try_reserve_exact(made.len()).ok()?;
+        places.extend(made.iter().map(|&made| Place { made, ..Place::default() }));
+        Some(Threads(RefCell::new(places)))
+    }
+
     /// Takes over what `other` knows.
     pub fn put(&self, other: &Threads) -> Option<()> {
         let (mut places, others) = (self.0.try_borrow_mut().ok()?, other.0.try_borrow().ok()?);
         places.clear();
         places.try_reserve(others.len()).ok()?;
-        places.extend_from_slice(&others);
+        // What lies on their stacks is looked at anew.
+        places.extend(others.iter().map(|place| Place { made: place.made, ..Place::default() }));
         Some(())
+    }
+
+    /// Notes which lie ready; no call has any.
+    pub fn set_ready(&self, ready: &[bool]) {
+        if let Ok(mut places) = self.0.try_borrow_mut() {
+            places.clear();
+            if places.try_reserve(ready.len()).is_ok() {
+                places.extend(ready.iter().map(|&made| Place { made, ..Place::default() }));
+            }
+        }
     }
 
     /// How many lie ready.

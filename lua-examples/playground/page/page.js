@@ -110,7 +110,7 @@ async function start() {
       status(`Stopped by you after ${seconds(run.started)}.`);
     } else {
       status("The program was not run to its end.", true);
-      problem(error.message, 0, "");
+      problem(error instanceof TypeError ? "The connection to the server was lost." : error.message, 0, "");
     }
   }
   if (run === current) {

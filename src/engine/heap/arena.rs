@@ -97,6 +97,11 @@ impl Arena {
         Some(head)
     }
 
+    /// Takes what is this process' alone out of a copy of the header.
+    pub(super) fn blind(words: &mut [u64]) {
+        words.iter_mut().take(3).for_each(|word| *word = 0);
+    }
+
     pub(super) fn budget_pointer(&self) -> *const Budget {
         self.budget.get()
     }
@@ -360,7 +365,7 @@ impl Space {
     /// Frees for good what the quick lists hold, or as much as there is time for if a stop is due.
     #[cold]
     #[inline(never)]
-    fn empty_quick(self) {
+    pub(super) fn empty_quick(self) {
         let mut seen = 0usize;
         for head in &self.quick {
             while head.get() != 0 {

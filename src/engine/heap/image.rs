@@ -97,6 +97,7 @@ impl Heap {
         if !image.fits(&slot) || !budget.charge(image.live) {
             return None;
         }
+        slot.populate(image.words.len() * WORD);
         let Some(header) = Arena::create(&slot, &budget) else {
             budget.release(image.live);
             return None;

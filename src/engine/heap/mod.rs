@@ -8,8 +8,10 @@
 //! | `arena` | the header and the `lua_Alloc` |
 //! | `blocks` | how a heap is divided, and the lists of free blocks |
 //! | `copy` | a heap at rest as bytes, put back or made into another |
+//! | `portable` | a heap at rest as bytes, for another process |
 //! | `image` | a fresh state as bytes, and copies made of it |
 //! | `pages` | how much a heap touches, and what it gives back |
+//! | `tables` | those whose keys have moved, in another process |
 //!
 //! Dropping a [`Heap`] drops everything in it: no walk, no `lua_close`.
 //!
@@ -23,8 +25,11 @@ mod budget;
 mod copy;
 mod image;
 mod pages;
+mod portable;
 mod reserve;
 mod slots;
+#[cfg(not(feature = "luajit"))]
+pub mod tables;
 #[cfg(test)]
 mod tests;
 
@@ -34,8 +39,9 @@ use super::objects;
 
 pub use arena::{allocate, Arena};
 pub use budget::Budget;
-pub use copy::{HeapCopy, Moved};
+pub use copy::{HeapCopy, HeapParts, Moved};
 pub use image::Image;
+pub use portable::{Object, Portable};
 pub use slots::{fork_lock, fork_unlock, Slot};
 
 /// A heap: its slot, its budget, and between them what was charged.
@@ -75,6 +81,11 @@ impl Heap {
         let size = slot.size();
         self.arena().extend(size);
         done
+    }
+
+    /// Makes the heap seem to have a slot of that length, no more than it has.
+    pub fn set_capacity(&self, size: usize) {
+        self.arena().extend(size.min(self.slot.as_ref().map_or(0, Slot::size)));
     }
 
     /// The heap is dropped after a crash: its own figures are not to be believed.

@@ -68,6 +68,8 @@ pub struct Slot {
     /// How long it can become.
     span: usize,
     pooled: bool,
+    /// Whether its first pages are known to lie behind it already.
+    warm: bool,
 }
 
 impl Slot {
@@ -78,15 +80,16 @@ impl Slot {
         let size = size.max(1).checked_add(page - 1)? & !(page - 1);
         let mut pool = POOL.lock();
         if size <= POOLED_MAX {
+            let warm = !pool.warm.is_empty();
             if let Some((base, granted)) = pool.take() {
                 drop(pool);
-                let mut slot = Slot { base, size: granted, span: USABLE, pooled: true };
+                let mut slot = Slot { base, size: granted, span: USABLE, pooled: true, warm };
                 // What fails here goes back to the pool.
                 return slot.grow(size).then_some(slot);
             }
         }
         let base = pool.family.map_alone(size)?;
-        Some(Slot { base, size, span: size, pooled: false })
+        Some(Slot { base, size, span: size, pooled: false, warm: false })
     }
 
     /// A slot of at least `size` bytes for a copy of a heap that lay at `base`: its address is the same modulo 4 GiB. What a recycled one
@@ -99,15 +102,31 @@ impl Slot {
         let size = size.max(1).checked_next_multiple_of(page_size())?;
         let span = size.max(USABLE);
         let base = POOL.lock().family.map_like(base, span)?;
-        let mut slot = Slot { base, size: 0, span, pooled: false };
+        let mut slot = Slot { base, size: 0, span, pooled: false, warm: false };
         slot.grow(size).then_some(slot)
     }
 
     /// The slot at `base` itself, if nobody has it.
     pub fn take_at(size: usize, base: usize) -> Option<Slot> {
         let granted = POOL.lock().take_at(base)?;
-        let mut slot = Slot { base, size: granted, span: USABLE, pooled: true };
+        let mut slot = Slot { base, size: granted, span: USABLE, pooled: true, warm: false };
         slot.grow(size).then_some(slot)
+    }
+
+    /// The same for a heap of any process: LuaJIT hashes all of an address, and needs the very slot.
+    pub fn take_again(size: usize, base: usize) -> Option<Slot> {
+        if !cfg!(feature = "luajit") {
+            return Slot::take_like(size, base);
+        }
+        if let Some(slot) = Slot::take_at(size, base) {
+            return Some(slot);
+        }
+        let size = size.max(1).checked_next_multiple_of(page_size())?;
+        if base % page_size() != 0 || base >= CEILING {
+            return None;
+        }
+        let base = reserve::map_at(base, size)?;
+        Some(Slot { base, size, span: size, pooled: false, warm: false })
     }
 
     /// Makes a slot with address space to spare at least `size` bytes long, if its stride and the system allow.
@@ -122,6 +141,21 @@ impl Slot {
         }
         self.size = size;
         true
+    }
+
+    /// Has the system put pages behind the first `len` bytes, all at once: cheaper than a fault for each. Where it can't (before Linux 5.14),
+    /// the faults come.
+    pub(super) fn populate(&self, len: usize) {
+        if self.warm || len > self.size {
+            return;
+        }
+        // SAFETY: within the slot, which is this box's alone; errno's address is always valid.
+        unsafe {
+            let errno = libc::__errno_location();
+            let saved = *errno;
+            libc::madvise(self.base().cast(), len.next_multiple_of(page_size()), libc::MADV_POPULATE_WRITE);
+            *errno = saved;
+        }
     }
 
     #[cfg(test)]
@@ -201,6 +235,13 @@ impl Pool {
             return Some(slot);
         }
         if self.left == 0 && !self.reserve() {
+            return None;
+        }
+        self.take_fresh()
+    }
+
+    fn take_fresh(&mut self) -> Option<(usize, usize)> {
+        if self.left == 0 {
             return None;
         }
         let base = self.next;

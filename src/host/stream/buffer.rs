@@ -14,6 +14,7 @@ use std::{ptr, slice};
 use libc::{size_t, FILE};
 
 use super::stdio::{Errno, Failure};
+use crate::lua::compat;
 
 #[repr(C)]
 struct Layout {
@@ -111,7 +112,22 @@ pub enum Ready {
     Line {
         keep: bool,
     },
+    /// The same without its end, if stock Lua reads it whole: 5.1, 5.2 and LuaJIT lose what follows a zero byte.
+    Text,
     Count(usize),
+}
+
+/// How long the line at `start` is, if it ends within `ahead` bytes.
+unsafe fn line(start: *const u8, ahead: usize) -> Option<usize> {
+    // SAFETY: the caller has so many bytes there.
+    let end = unsafe { libc::memchr(start.cast(), b'\n'.into(), ahead) };
+    (!end.is_null()).then(|| end as usize - start as usize)
+}
+
+/// Whether stock Lua reads this line whole.
+unsafe fn is_text(start: *const u8, length: usize) -> bool {
+    // SAFETY: the caller has so many bytes there.
+    !(compat::V51 || compat::V52) || unsafe { libc::memchr(start.cast(), 0, length).is_null() }
 }
 
 /// Takes an item that lies whole in the buffer, and fits in `place`: what a stock function would give.
@@ -133,13 +149,8 @@ pub unsafe fn read(file: *mut FILE, wanted: Ready, place: &mut Place) -> Option<
         let found = match wanted {
             _ if ahead == 0 || lies_elsewhere => None,
             Ready::Count(count) => (count <= ahead).then_some((count, count)),
-            Ready::Line { keep } => match libc::memchr(start.cast(), b'\n'.into(), ahead) {
-                end if end.is_null() => None,
-                end => {
-                    let length = end as usize - start as usize;
-                    Some((length + 1, length + usize::from(keep)))
-                }
-            },
+            Ready::Line { keep } => line(start, ahead).map(|n| (n + 1, n + usize::from(keep))),
+            Ready::Text => line(start, ahead).filter(|&n| is_text(start, n)).map(|n| (n + 1, n)),
         };
         if let Some((taken, given)) = found {
             ptr::copy_nonoverlapping(start, place.as_mut_ptr().cast(), given);

@@ -36,6 +36,8 @@ pub struct Life {
     pub level: c_int,
     /// All open cookies; those that hold bytes back come first.
     pub first: *mut Cookie,
+    /// Whether [`super::lines`] has been put in its place.
+    pub has_lines: bool,
     /// See [`super::jit`].
     pub scratch: Scratch,
 }
@@ -61,6 +63,7 @@ impl Life {
                 busy,
                 level: 0,
                 first: ptr::null_mut(),
+                has_lines: false,
                 scratch: Scratch::NEW,
             });
             life

@@ -7,6 +7,7 @@
 //! | [`cookie`] | what glibc calls for a stream's `FILE`: read, write, seek, close |
 //! | [`callback`] | running a stream's functions, on the stream's own Lua thread |
 //! | [`moment`], [`jit`] | whether Lua may run right now, or what is written must be held until it may |
+//! | [`lines`] | the method `lines` of such a handle |
 //! | [`life`] | what the streams of one Lua state share, and how they learn that the state is gone |
 //! | [`stdio`], [`stdio_out`], [`numeral`] | reading and writing any `FILE`, with a bound on memory and no Lua |
 //! | [`patience`], [`buffer`] | waiting for a descriptor no longer than a box may last; what a `FILE`'s buffer holds |
@@ -43,6 +44,7 @@ mod handle;
 #[cfg_attr(not(feature = "luajit"), path = "no_jit.rs")]
 mod jit;
 mod life;
+mod lines;
 mod moment;
 mod newstream;
 mod numeral;

@@ -13,6 +13,7 @@ use super::cookie::Cookie;
 use super::handle;
 use super::jit;
 use super::life;
+use super::lines;
 
 /// The running table and the guards' metatable; those of [`handle`] follow.
 pub const UPVALUES: c_int = 2;
@@ -53,10 +54,15 @@ unsafe extern "C-unwind" fn newstream(state: *mut lua_State) -> c_int {
         (*life).adopt();
         jit::discover(state, lua_upvalueindex(UPVALUES + 1), &raw mut (*life).scratch);
 
-        lua_createtable(state, 1, 1);
+        if !(*life).has_lines {
+            lines::install(state);
+            (*life).has_lines = true;
+        }
+        lua_createtable(state, 2, 1);
         let thread = lua_newthread(state);
         lua_pushvalue(state, THREAD);
         lua_rawseti(state, ANCHOR, 1);
+        lines::note(state, ANCHOR);
         // Finalizers run newest first: that of the handle still finds the guard as it was.
         let guard = callback::push_guard(state, ANCHOR, lua_upvalueindex(2));
         let cookie = Cookie::create(life, thread, callback::given(state));

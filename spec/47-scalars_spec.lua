@@ -74,7 +74,8 @@ describe("scalars", function()
 
   it("may be answered by the host with a table, a string or an error", function()
     local function answer(n)
-      if n == 1 then return { n } elseif n == 2 then return "two" elseif n == 3 then error({ code = 3 }) elseif n == 4 then error("four", 0) end
+      if n == 1 then return { n } elseif n == 2 then return "two" end
+      if n == 3 then error({ code = 3 }) elseif n == 4 then error("four", 0) end
       return n
     end
     box:set("answer", answer)
@@ -193,15 +194,27 @@ describe("scalars", function()
     assert.is_nil(box:usage().exit)
   end)
 
+  it("know a box that has been returned to a mark", function()
+    box:dostring "x = 1 function f(n) return n + x end"
+    local f = box:get "f"
+    assert.are.equal(2, f(1))
+    local mark = box:checkpoint()
+    box:dostring "x = 10 function g(n) return n end"
+    local g = box:get "g"
+    assert.are.same({ 11, 2 }, { f(1), g(2) })
+    box:rollback(mark)
+    assert.are.same({ 2, false, "the function is gone" }, { f(1), pcall(g, 2) })
+    assert.are.equal(3, f(2))
+  end)
+
   it("don't let a host with debug take another userdata for a function of a box's", function()
     box:dostring "function f(n) return n end"
     local f = box:get "f"
     local inner = f
     for i = 1, 10 do
       local name, value = debug.getupvalue(f, i)
-      if name and type(value) == "function" and debug.getupvalue(value, 1) and type(select(2, debug.getupvalue(value, 1))) == "userdata" then
-        inner = value
-      end
+      local under = name and type(value) == "function" and select(2, debug.getupvalue(value, 1))
+      if type(under) == "userdata" then inner = value end
     end
     for _, other in ipairs { io.stdout, box, sandbox.newstream() } do
       assert.is_truthy(debug.setupvalue(inner, 1, other))

@@ -35,6 +35,7 @@ build = {
       bin = { safelua = "command/bin/safelua" },
       lua = {
          ["safelua.help"] = "command/safelua/help.lua",
+         ["safelua.image"] = "command/safelua/image.lua",
          ["safelua.job"] = "command/safelua/job.lua",
          ["safelua.main"] = "command/safelua/main.lua",
          ["safelua.options"] = "command/safelua/options.lua",

@@ -117,6 +117,9 @@ local KNOWN = {
     ["--report"] = { may = true, set = report },
     ["--record"] = { takes = "a file", set = path("record") },
     ["--replay"] = { takes = "a file", set = path("replay") },
+    ["--restore"] = { takes = "a file", set = path("restore") },
+    ["--save-on-exit"] = { takes = "a file", set = path("save") },
+    ["--key"] = { takes = "a file", set = path("key") },
     ["--pipe"] = { set = flag("pipe") },
 }
 
@@ -180,7 +183,18 @@ end
 -- Options that can't go together.
 local function check(settings)
     local code = settings.codes[1] and "-e" or settings.interactive and "-i" or nil
-    local other = code or settings.record and "--record" or nil
+    local image = settings.restore and "--restore" or settings.save and "--save-on-exit" or nil
+    local other = code or settings.record and "--record" or image
+    if settings.key and not image then
+        misuse("option '--key' is for '--restore' and '--save-on-exit'")
+    end
+    if settings.restore then
+        -- What the modules give was in the box when it was saved.
+        local refused = settings.record and "--record" or next(settings.modules) and "--module"
+        if refused then
+            misuse("option '%s' can't be used with '--restore'", refused)
+        end
+    end
     if settings.pipe then
         if #settings.operands == 0 then
             misuse("option '--pipe' needs scripts")

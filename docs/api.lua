@@ -90,6 +90,15 @@
 -- @raise what the code raised, or a limit's message, and as `new` does
 -- @usage assert(sandbox.run("local a, b = ... return a + b", { cpu = 0.1 }, 2, 3) == 5)
 
+--- Brings a saved box back, in this process or another that runs the same builds of Lua and of this library.
+-- An image is as powerful as machine code: restore only what is signed by a key of yours. In another process boxes below can't be brought
+-- back yet; on LuaJIT nothing can, and in the same process only where the box's place is free.
+-- @function restore
+-- @tparam string image
+-- @tparam[opt] table options `key` and `names` as for `box:save` (a function without a name raises when it is called), and those of `new`
+--   but `modules`
+-- @treturn box the box
+
 --- Makes a stock file handle that is backed by functions.
 -- `io.type` says `"file"`; `io.input`, `io.lines`, `f:read` in every format, `f:lines`, `f:write` and
 -- `f:setvbuf` work with it, and so do C modules that take a `FILE*`. `f:seek` is an error (nil, message,
@@ -255,6 +264,13 @@
 -- @tparam[opt] table options see `options`: what is to differ
 -- @treturn box the clone
 -- @raise where the box is not at rest, or can't be cloned; `not enough memory`; as `new` does for its options
+
+--- Gives the box as a string that `restore` makes a box of. Not for code in a box.
+-- Open files and marks stay behind.
+-- @function box:save
+-- @tparam[opt] table options `key`, a string that signs the image; `names`, a table name -> function or stream of the host's that the image
+--   may refer to (also the three streams, and the environment if it is a function)
+-- @treturn string the image
 
 --- Disposes of the box and everything in it at once; none of its code runs.
 -- Closing twice is fine. Collection closes a box, and so does `<close>` in Lua 5.4. A function that the box called may close it:

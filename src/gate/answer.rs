@@ -147,7 +147,12 @@ pub fn answer(
             }
             Reply::Values
         }
-        Request::Checkpoint { id } | Request::Rollback { id } | Request::Clone { id } => match find(id) {
+        Request::Restore if asker.is_none() => copies::restore(realm, exchange),
+        Request::Restore => return closed(),
+        Request::Checkpoint { id }
+        | Request::Rollback { id }
+        | Request::Clone { id }
+        | Request::Save { id } => match find(id) {
             Some(core) => copies::answer(realm, asker, &core, request, exchange),
             None => return closed(),
         },

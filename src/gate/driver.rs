@@ -303,7 +303,7 @@ impl Driver<'_> {
             image::tested(true);
         }
         if entry.is_opening() {
-            reply = self.opened(&core, reply, exchange);
+            reply = self.opened(&core, entry, reply, exchange);
         }
         ended(self.realm, &core, self.meter.charged_at());
         match owner {
@@ -313,7 +313,10 @@ impl Driver<'_> {
     }
 
     /// A box has been made, or not.
-    fn opened(&self, core: &Rc<Core>, reply: Reply, exchange: *mut Exchange) -> Reply {
+    fn opened(&self, core: &Rc<Core>, entry: Entry, reply: Reply, exchange: *mut Exchange) -> Reply {
+        if reply == Reply::Values && entry == Entry::Rehash {
+            return reply;
+        }
         if reply == Reply::Values {
             image::offer(core);
             let id = core.id;

@@ -7,6 +7,7 @@ use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::rc::Rc;
 
+use super::copies::pack::{Packer, Unpacker};
 use super::exchange::{Bill, NoMemory};
 use crate::engine::heap::Budget;
 
@@ -101,7 +102,34 @@ pub struct Kept {
     files: HashMap<u64, usize>,
 }
 
+impl KeptReleases {
+    fn pack(&self, to: &mut Packer) -> Result<(), NoMemory> {
+        to.numbers([self.expected as u64, self.list.len() as u64])?;
+        to.numbers(self.list.iter().flat_map(|&(number, count)| [number, count]))
+    }
+
+    fn unpack(from: &mut Unpacker<'_>) -> Option<KeptReleases> {
+        let expected = from.size().filter(|&expected| expected <= MOST_EXPECTED)?;
+        Some(KeptReleases { expected, list: from.list(16, |from| Some((from.number()?, from.number()?)))? })
+    }
+}
+
+/// Releases that an image may ask room for.
+const MOST_EXPECTED: usize = 1 << 30;
+
 impl Kept {
+    /// For an image, which knows nothing of the host's files.
+    pub fn pack(&self, to: &mut Packer) -> Result<(), NoMemory> {
+        self.up.pack(to)?;
+        self.down.pack(to)?;
+        to.numbers(self.crowds.map(|crowd| crowd as u64))
+    }
+
+    pub fn unpack(from: &mut Unpacker<'_>) -> Option<Kept> {
+        let (up, down) = (KeptReleases::unpack(from)?, KeptReleases::unpack(from)?);
+        Some(Kept { up, down, crowds: [from.size()?, from.size()?], files: HashMap::new() })
+    }
+
     /// Whether the owner had anything of the box.
     pub fn had_outside(&self) -> bool {
         self.down.expected > 0

@@ -7,12 +7,16 @@
 use std::os::raw::{c_int, c_void};
 use std::sync::atomic::Ordering::Relaxed;
 
+use mlua::ffi::lua_CFunction;
+
 use super::level::Level;
 use super::request::Reply;
 use super::run::{failure, functions, key, Run, THREADS};
+#[cfg(not(feature = "luajit"))]
+use crate::engine::heap::tables;
 use crate::engine::seat::Seat;
 use crate::guest;
-use crate::lua::{compat, function, State};
+use crate::lua::{compat, function, Kind, State};
 
 /// Makes the state and opens its libraries.
 pub fn open(seat: &'static Seat, run: &Run) -> Reply {
@@ -65,17 +69,47 @@ fn open_entry(s: State) -> c_int {
 
 /// Tests a state that was made of an image.
 pub fn check(seat: &'static Seat, run: &Run) -> Reply {
+    on_main(seat, run, function(check_entry))
+}
+
+/// Puts the keys of a state in their places that have moved, as in another process.
+pub fn rehash(seat: &'static Seat, run: &Run) -> Reply {
+    on_main(seat, run, function(rehash_entry))
+}
+
+/// Runs something on the main thread of a state that is a copy, before anything else does.
+fn on_main(seat: &'static Seat, run: &Run, entry: lua_CFunction) -> Reply {
     // SAFETY: the state is live, and this is its stack.
     let main = unsafe { State::new(run.core.main.get()) };
     seat.current.store(main.as_ptr(), Relaxed);
     seat.base.set(main.as_ptr());
-    let well = main.protected(function(check_entry), std::ptr::null_mut());
+    let well = main.protected(entry, std::ptr::null_mut());
     main.set_top(0);
     if well {
         Reply::Values
     } else {
         Reply::Error
     }
+}
+
+/// Puts keys in their places, and looks whether ours are found.
+fn rehash_entry(s: State) -> c_int {
+    #[cfg(not(feature = "luajit"))]
+    if let Some(core) = Level::of(s).core() {
+        let mut index = 0;
+        while let Some(table) = core.copies.moved_table(index) {
+            // SAFETY: bare, and nothing has run here since the tables were found.
+            if !unsafe { tables::rehash(s.as_ptr(), table, &|address| core.copies.has_moved(address)) } {
+                s.raise(c"too many keys have moved");
+            }
+            index += 1;
+        }
+    }
+    s.registry_get(key(THREADS));
+    if s.kind(-1) != Kind::Table {
+        s.raise(c"tables of this build of Lua can't be read");
+    }
+    0
 }
 
 fn check_entry(s: State) -> c_int {

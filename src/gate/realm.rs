@@ -161,6 +161,16 @@ impl Realm {
         (mine && core.name == name).then_some(core)
     }
 
+    /// The number given last.
+    pub fn made(&self) -> u64 {
+        self.made.get()
+    }
+
+    /// None of the numbers up to `made` is given from now on.
+    pub fn skip_to(&self, made: u64) {
+        self.made.set(self.made.get().max(made & ((1 << (53 - INDEX_BITS)) - 1)));
+    }
+
     /// A number that nothing else of this realm has.
     pub fn next_number(&self) -> u64 {
         self.made.set(self.made.get() + 1);

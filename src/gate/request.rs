@@ -86,6 +86,8 @@ pub enum Entry {
     Open,
     /// Test the state that was made of an image.
     Check,
+    /// Put keys in their places that have moved: in a box that was brought back in another process.
+    Rehash,
     /// Compile and run: parcel of code, chunk name, arguments.
     Code,
     /// Compile: parcel of code, chunk name.
@@ -111,12 +113,12 @@ pub enum Entry {
 impl Entry {
     /// Whether this is a call of the host's; making the box is none.
     pub fn is_call(self) -> bool {
-        !matches!(self, Entry::Open | Entry::Check | Entry::Modules)
+        !matches!(self, Entry::Open | Entry::Check | Entry::Rehash | Entry::Modules)
     }
 
     /// Whether the box has no state to go on with if this fails.
     pub fn is_opening(self) -> bool {
-        matches!(self, Entry::Open | Entry::Check)
+        matches!(self, Entry::Open | Entry::Check | Entry::Rehash)
     }
 }
 
@@ -158,6 +160,12 @@ pub enum Request {
     Clone {
         id: Id,
     },
+    /// Parcel of a key or false, and of notes. Gives an image.
+    Save {
+        id: Id,
+    },
+    /// Parcel of an image, a key or false, and options. Gives the number of a box, whether [`Entry::Rehash`] is to run there, and the notes.
+    Restore,
     /// The stream is now one of this level's own, or nothing.
     Bind {
         id: Id,

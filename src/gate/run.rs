@@ -192,6 +192,7 @@ fn turn(seat: &'static Seat, run: &Run) {
     let outcome = match run.entry {
         Entry::Open => opening::open(seat, run),
         Entry::Check => opening::check(seat, run),
+        Entry::Rehash => opening::rehash(seat, run),
         _ => call(seat, run),
     };
     seat.zone.zone.store(ZONE_HOST, Relaxed);
@@ -411,7 +412,7 @@ fn entry(s: State) -> c_int {
             s.set_top(0);
             0
         }
-        Entry::Open | Entry::Check | Entry::Short(_) => 0,
+        Entry::Open | Entry::Check | Entry::Rehash | Entry::Short(_) => 0,
     };
     Encoder::new(s, level, run.exchange.get(), Side::Back, Link::Owner).named(c"result").encode(
         s.top() - results + 1,

@@ -52,6 +52,19 @@ impl Threads {
         Some(copy)
     }
 
+    /// Which of them lie ready.
+    pub fn made(&self) -> Vec<bool> {
+        self.0.try_borrow().map_or(Vec::new(), |places| places.iter().map(|place| place.made).collect())
+    }
+
+    /// Threads of which those lie ready.
+    pub fn of(made: &[bool]) -> Option<Threads> {
+        let mut places = Vec::new();
+        places.try_reserve_exact(made.len()).ok()?;
+        places.extend(made.iter().map(|&made| Place { made, ..Place::default() }));
+        Some(Threads(RefCell::new(places)))
+    }
+
     /// Takes over what `other` knows.
     pub fn put(&self, other: &Threads) -> Option<()> {
         let (mut places, others) = (self.0.try_borrow_mut().ok()?, other.0.try_borrow().ok()?);

@@ -11,6 +11,7 @@ use std::mem;
 use std::os::raw::{c_int, c_void};
 
 use super::handle;
+use super::images;
 use super::options::flatten;
 use crate::gate::encode::{Encoder, Side};
 use crate::gate::exchange::Exchange;
@@ -86,7 +87,7 @@ fn count(s: State, table: c_int, part: i64) -> c_int {
 
 /// Pushes copies of what a box has been given, which the tables in the table at `from` say. Once it is done nothing has been allocated since
 /// they were read: no finalizer has had a turn, and they are right until one has.
-fn push_given(s: State, from: c_int) {
+pub fn push_given(s: State, from: c_int) {
     let top = s.top();
     loop {
         let before = GIVEN.map(|part| count(s, from, part));
@@ -295,8 +296,12 @@ fn tostring(s: State) -> c_int {
 }
 
 /// The methods of a box.
-pub const METHODS: &[Entry] =
-    &[(c"checkpoint", function(checkpoint)), (c"rollback", function(rollback)), (c"clone", function(clone))];
+pub const METHODS: &[Entry] = &[
+    (c"checkpoint", function(checkpoint)),
+    (c"rollback", function(rollback)),
+    (c"clone", function(clone)),
+    (c"save", function(images::save)),
+];
 
 const METAMETHODS: &[Entry] =
     &[(c"__gc", function(release)), (c"__close", function(release)), (c"__tostring", function(tostring))];

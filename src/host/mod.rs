@@ -7,6 +7,7 @@
 //! | [`copies`] | marks, clones |
 //! | [`driver_io`] | the host's file handles, for the driver |
 //! | [`grants`] | the option `files` |
+//! | [`images`] | `box:save`, `sandbox.restore` |
 //! | [`modules`] | the option `modules` |
 //! | [`options`] | the table of options, made ready to be sent |
 //! | [`stream`] | stock file handles over functions, and stdio for the driver |
@@ -16,6 +17,7 @@ mod copies;
 pub mod driver_io;
 pub mod grants;
 pub mod handle;
+mod images;
 pub mod module;
 pub mod modules;
 pub mod options;

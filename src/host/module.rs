@@ -148,4 +148,5 @@ pub fn run_by(s: State, road: Road) -> c_int {
     }
 }
 
-const FUNCTIONS: &[Entry] = &[(c"new", function(new)), (c"run", function(run))];
+const FUNCTIONS: &[Entry] =
+    &[(c"new", function(new)), (c"run", function(run)), (c"restore", function(super::images::restore))];

@@ -342,3 +342,23 @@ pub unsafe fn collector_runs(state: *mut lua_State) -> bool {
         true
     }
 }
+
+/// What this Lua calls itself.
+pub const NAME: &str = if JIT {
+    "LuaJIT 2.1"
+} else if V51 {
+    "Lua 5.1"
+} else if V52 {
+    "Lua 5.2"
+} else if cfg!(feature = "lua53") {
+    "Lua 5.3"
+} else if cfg!(feature = "lua54") {
+    "Lua 5.4"
+} else {
+    "Lua 5.5"
+};
+
+/// An address in the interpreter's own code.
+pub fn own_address() -> usize {
+    lua_gettop as *const () as usize
+}

@@ -360,7 +360,7 @@ impl Space {
     /// Frees for good what the quick lists hold, or as much as there is time for if a stop is due.
     #[cold]
     #[inline(never)]
-    fn empty_quick(self) {
+    pub(super) fn empty_quick(self) {
         let mut seen = 0usize;
         for head in &self.quick {
             while head.get() != 0 {

@@ -22,6 +22,9 @@ use super::Heap;
 /// Free space from this much on is left out.
 const HOLE: usize = 64 << 10;
 
+/// No heap is longer.
+const LONGEST: usize = 64 << 30;
+
 /// Bytes of a heap, and where they belong.
 pub struct HeapCopy {
     pub(super) base: usize,
@@ -34,6 +37,17 @@ pub struct HeapCopy {
     pub(super) words: Vec<u64>,
     /// Offsets of what had no pages.
     pub(super) gone: Vec<(usize, usize)>,
+}
+
+/// What a copy consists of, for those that write it down.
+pub struct HeapParts<'a> {
+    pub base: usize,
+    pub page: usize,
+    pub live: usize,
+    pub brk: usize,
+    pub pieces: &'a [(usize, usize)],
+    pub gone: &'a [(usize, usize)],
+    pub words: &'a [u64],
 }
 
 /// Addresses outside the heap that have moved: first, last and by how much.
@@ -68,6 +82,51 @@ fn holes(space: Space) -> Option<(Vec<Gone>, Vec<(usize, usize)>)> {
 }
 
 impl HeapCopy {
+    pub fn parts(&self) -> HeapParts<'_> {
+        let HeapCopy { base, page, live, brk, ref pieces, ref gone, ref words } = *self;
+        HeapParts { base, page, live, brk, pieces, gone, words }
+    }
+
+    /// A copy of such parts; `None` where they don't fit together, or there is no memory.
+    pub fn of_parts(parts: HeapParts<'_>) -> Option<HeapCopy> {
+        let HeapParts { base, page, live, brk, .. } = parts;
+        if base % page_size() != 0 || page != page_size() || brk % page != 0 || brk > LONGEST || live > brk {
+            return None;
+        }
+        let mut end = 0;
+        for &(at, len) in parts.pieces {
+            if at % WORD != 0 || len % WORD != 0 || at < end {
+                return None;
+            }
+            end = at.checked_add(len).filter(|&end| end <= brk)?;
+        }
+        let total: usize = parts.pieces.iter().map(|piece| piece.1).sum();
+        // The header comes first.
+        if parts.pieces.first()?.0 != 0
+            || parts.pieces.first()?.1 < size_of::<Arena>()
+            || total != size_of_val(parts.words)
+        {
+            return None;
+        }
+        let is_page = |&(lo, hi): &(usize, usize)| lo % page == 0 && hi % page == 0 && lo < hi && hi <= brk;
+        if !parts.gone.iter().all(is_page) {
+            return None;
+        }
+        fn owned<T: Copy>(list: &[T]) -> Option<Vec<T>> {
+            let mut copy = Vec::new();
+            copy.try_reserve_exact(list.len()).ok()?;
+            copy.extend_from_slice(list);
+            Some(copy)
+        }
+        let (pieces, gone, words) = (owned(parts.pieces)?, owned(parts.gone)?, owned(parts.words)?);
+        Some(HeapCopy { base, page, live, brk, pieces, words, gone })
+    }
+
+    /// Whether an address lay in the heap.
+    pub fn holds(&self, address: usize) -> bool {
+        address.wrapping_sub(self.base) < self.brk
+    }
+
     /// Bytes that the copy takes.
     pub fn weight(&self) -> usize {
         self.words.len() * WORD + (self.pieces.len() + self.gone.len()) * size_of::<(usize, usize)>()

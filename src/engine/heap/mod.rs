@@ -10,6 +10,7 @@
 //! | `copy` | a heap at rest as bytes, put back or made into another |
 //! | `image` | a fresh state as bytes, and copies made of it |
 //! | `pages` | how much a heap touches, and what it gives back |
+//! | `tables` | those whose keys have moved, in another process |
 //!
 //! Dropping a [`Heap`] drops everything in it: no walk, no `lua_close`.
 //!
@@ -25,6 +26,8 @@ mod image;
 mod pages;
 mod reserve;
 mod slots;
+#[cfg(not(feature = "luajit"))]
+pub mod tables;
 #[cfg(test)]
 mod tests;
 
@@ -34,7 +37,7 @@ use super::objects;
 
 pub use arena::{allocate, Arena};
 pub use budget::Budget;
-pub use copy::{HeapCopy, Moved};
+pub use copy::{HeapCopy, HeapParts, Moved};
 pub use image::Image;
 pub use slots::{fork_lock, fork_unlock, Slot};
 

@@ -11,6 +11,9 @@
 pub mod back;
 pub mod made;
 mod marks;
+pub mod pack;
+pub mod saved;
+mod seal;
 
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
@@ -89,6 +92,9 @@ pub struct Books {
     exported: Cell<u64>,
     /// After a return: what the owner has of the box, number and count; the box is to be told.
     held: RefCell<Option<Vec<(u64, u64)>>>,
+    /// In a box from another process: tables that have keys which have moved, and what has moved.
+    #[cfg_attr(feature = "luajit", allow(dead_code))]
+    moved: RefCell<(Vec<usize>, Vec<(u64, u64, u64)>)>,
 }
 
 impl Books {
@@ -138,6 +144,31 @@ impl Books {
         if let Ok(mut held) = self.held.try_borrow_mut() {
             *held = None;
         }
+    }
+
+    /// Notes what has moved; false where there is no memory.
+    fn note_moved(&self, core: &Core, moved: Vec<(u64, u64, u64)>) -> bool {
+        #[cfg(not(feature = "luajit"))]
+        {
+            let heap = core.heap.borrow();
+            let tables = heap.as_ref().and_then(|heap| heap.tables_with(&|a| seal::has_moved(&moved, a)));
+            let Some(tables) = tables else { return false };
+            *self.moved.borrow_mut() = (tables, moved);
+        }
+        #[cfg(feature = "luajit")]
+        let _ = (core, moved);
+        true
+    }
+
+    #[cfg_attr(feature = "luajit", allow(dead_code))]
+    /// The table of that index that has keys which have moved.
+    pub fn moved_table(&self, index: usize) -> Option<usize> {
+        self.moved.try_borrow().ok()?.0.get(index).copied()
+    }
+
+    #[cfg_attr(feature = "luajit", allow(dead_code))]
+    pub fn has_moved(&self, address: u64) -> bool {
+        self.moved.try_borrow().is_ok_and(|moved| seal::has_moved(&moved.1, address))
     }
 
     /// Keeps the slot of a box that was killed, if it has marks to go back to.
@@ -284,6 +315,16 @@ pub fn answer(
                 },
             };
         }
+        Request::Save { .. } => {
+            let image = saved::save(realm, core, sent(exchange));
+            if let Some(e) = exchange_of(exchange) {
+                e.buffer(Side::Out).reset();
+            }
+            return match image {
+                Ok(image) => values(exchange, |w| w.string(&image)),
+                Err(text) => error(exchange, &text),
+            };
+        }
         _ => return Reply::NoMemory,
     };
     match done {
@@ -293,6 +334,14 @@ pub fn answer(
             }
             values(exchange, |w| w.float(number as f64))
         }
+        Err(text) => error(exchange, &text),
+    }
+}
+
+/// Answers `sandbox.restore`.
+pub fn restore(realm: &Realm, exchange: *mut Exchange) -> Reply {
+    match saved::restore(realm, sent(exchange), exchange) {
+        Ok(()) => Reply::Values,
         Err(text) => error(exchange, &text),
     }
 }

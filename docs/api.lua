@@ -90,14 +90,22 @@
 -- @raise what the code raised, or a limit's message, and as `new` does
 -- @usage assert(sandbox.run("local a, b = ... return a + b", { cpu = 0.1 }, 2, 3) == 5)
 
---- Brings a saved box back, in this process or another that runs the same builds of Lua and of this library.
--- An image is as powerful as machine code: restore only what is signed by a key of yours. In another process boxes below can't be brought
--- back yet; on LuaJIT nothing can, and in the same process only where the box's place is free.
--- @function restore
--- @tparam string image
--- @tparam[opt] table options `key` and `names` as for `box:save` (a function without a name raises when it is called), and those of `new`
---   but `modules`
--- @treturn box the box
+--- Runs a box again by a journal that `box:record` has written.
+-- It gives the same outputs, errors, iteration orders and instruction counts, and needs none of the host's functions, streams or files. It has to be
+-- the same builds of Lua and of this library; on LuaJIT the recorded box has to be closed. A journal is as powerful as machine code: replay
+-- what you have recorded yourself.
+-- @function replay
+-- @tparam string|function|file journal the journal, or a reader (which gives pieces, and nil or `""` at the end), or an open file
+-- @tparam[opt] table options `to`: the number of the event to stop after, with the call under way left where it stands; `stdout`, `stderr`: file
+--   handles for what the box writes there
+-- @return the box, as it was after the last event
+-- @treturn number events that were replayed
+-- @treturn ?string `"truncated"` if the journal has no end of its own: it was cut, or the box is recorded still
+-- @raise where the run departs: `event 17: the journal has write of 5 bytes (checksum ...) to stdout, the run read of a line from stdin`; `the journal
+--   is damaged at byte 1234`; `this is no journal`; where it was made by other builds
+-- @usage
+-- local box, events = sandbox.replay(io.open("box.journal", "rb"), { to = 100 })
+-- print(events, box:get("x"))
 
 --- Makes a stock file handle that is backed by functions.
 -- `io.type` says `"file"`; `io.input`, `io.lines`, `f:read` in every format, `f:lines`, `f:write` and
@@ -244,33 +252,58 @@
 -- @function box:traceback
 -- @treturn ?string the traceback, or nil if there was no error
 
---- Makes a mark: what the box and all boxes below it are now, to which `box:rollback` goes back.
--- The box must be at rest: no call into it under way; coroutines inside may be suspended anywhere. A mark costs the state that made
--- it its bytes until it has been collected: the host, or the box, whose `memory` pays for it.
+--- Marks the state of a box at rest, boxes below it included.
+-- A mark takes as much memory as the box's heap; the host has it until it is collected, a box pays for those that it makes.
 -- @function box:checkpoint
--- @return the mark: a value to be kept, dropped, and used as often as wanted
--- @raise where the box is not at rest; `not enough memory`; of a box that is killed or closed
+-- @treturn mark a value for `box:rollback`
+-- @raise `sandbox is running` in the middle of a call
 
---- Goes back to a mark: globals, closures, coroutines and boxes below are exactly what they were; also of a box that was killed since.
--- Limits and what was spent, the assigned streams and environment, and what was read from or written to any stream are not rolled back.
+--- Makes the box what it was when the mark was made, as often as wanted, in any order of marks.
+-- Its heap, coroutines, random numbers, functions of the owner's, open files with their positions, and the boxes below come back. What it
+-- has spent doesn't, nor limits, assigned streams and environment, what was read from a stream or written to one, what stands in files. A
+-- function of the box that its owner got since raises when it is called. A box that was killed can be taken back: it is `ready`, or
+-- `exhausted` for the limit that killed it. On LuaJIT boxes below that were closed since stay closed where their place is taken.
 -- @function box:rollback
--- @param mark one that this box's `box:checkpoint` gave
--- @raise where the box is not at rest; `mark of another sandbox`; `not enough memory`; of a box that is closed
+-- @tparam mark mark of this box
 
---- Makes an independent box in the same state as this one, with clones of all boxes below it.
--- It has the same limits, streams, environment and functions of the host's, and is charged to the same boxes above. Not on LuaJIT,
--- whose tables hash whole addresses.
+--- Makes an independent box in the same state, boxes below included: same streams, environment and functions of the owner's, same limits with
+-- nothing spent. Files that it has open are shared as after a fork. Not on LuaJIT.
 -- @function box:clone
--- @tparam[opt] table options see `options`: what is to differ
--- @treturn box the clone
--- @raise where the box is not at rest, or can't be cloned; `not enough memory`; as `new` does for its options
+-- @tparam[opt] table options limits that differ, see `options`
+-- @treturn box
 
 --- Gives the box as a string that `restore` makes a box of. Not for code in a box.
 -- Open files and marks stay behind.
 -- @function box:save
 -- @tparam[opt] table options `key`, a string that signs the image; `names`, a table name -> function or stream of the host's that the image
 --   may refer to (also the three streams, and the environment if it is a function)
--- @treturn string the image
+-- @treturn string
+
+--- Brings a saved box back, in this process or another that runs the same builds of Lua and of this library.
+-- An image is as powerful as machine code: restore only what is signed by a key of yours. In another process boxes below can't be brought
+-- back yet; on LuaJIT nothing can, and in the same process only where the box's place is free.
+-- @function restore
+-- @tparam string image
+-- @tparam[opt] table options `key` and `names` as for `box:save` (a function without a name raises when it is called), and those of `new`
+--   but `modules`
+-- @treturn box
+
+--- Records the box: everything that crosses its gate is written down, for `sandbox.replay`.
+-- A recording begins before the first call into a box of the host itself, once. The writer gets whole frames, at the end of each call into
+-- the box and whenever 4 KB have come together. Boxes below (`box:opensandbox`) and `box:rollback` are refused meanwhile; on LuaJIT
+-- the compiler is off. `docs/journal.md` tells what is repeated, and the format.
+--
+-- What the writer raises ends the recording: the call into the box that is under way raises `recording ended: ...` in place of its results.
+-- @function box:record
+-- @tparam ?function|file writer gets each piece of the journal; nil ends the recording, as closing the box does
+-- @raise `bad argument #1 to 'record' (function or file expected, got table)`; `a recording begins before the first call into the box`;
+--   `the box is being recorded already`; `a box below a box can't be recorded`
+-- @usage
+-- local file = assert(io.open("box.journal", "wb"))
+-- box:record(file)
+-- box:dofile("script.lua")
+-- box:record(nil)
+-- file:close()
 
 --- Disposes of the box and everything in it at once; none of its code runs.
 -- Closing twice is fine. Collection closes a box, and so does `<close>` in Lua 5.4. A function that the box called may close it:

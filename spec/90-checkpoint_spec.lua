@@ -240,21 +240,21 @@ describe("after box:rollback", function()
     assert.equal("since", since[1]())
     box:rollback(mark)
     assert.equal("old", old())
-    for i = 1, 20 do helpers.raises(since[i]) end
+    for i = 1, 20 do helpers.raises(since[i], "the function is gone") end
     local now = {}
     for i = 1, 20 do now[i] = box:dostring("return function() return 'now' end") end
     for i = 1, 20 do
-      helpers.raises(since[i])
+      helpers.raises(since[i], "the function is gone")
       assert.equal("now", now[i]())
     end
     helpers.raises(function() box:set("x", since[1]) end, "what was sent home is gone")
     -- In the state where they were made they work.
     local later = box:checkpoint()
     box:rollback(mark)
-    helpers.raises(now[1])
+    helpers.raises(now[1], "the function is gone")
     box:rollback(later)
     assert.equal("now", now[1]())
-    helpers.raises(since[1])
+    helpers.raises(since[1], "the function is gone")
     assert.equal("old", old())
     assert.equal(old, box:get "old")
   end)
@@ -434,7 +434,7 @@ describe("marks", function()
       box:rollback(mark)
       assert(f() == 1 and box:dostring "return f()" == 1)
       local ok, message = pcall(since)
-      assert(not ok, message)
+      assert(not ok and message:find("the function is gone", 1, true), message)
       ok, message = pcall(box.rollback, box, {})
       assert(not ok and message:find("mark expected", 1, true), message)
       box:close()]]

@@ -332,7 +332,7 @@ describe("box:clone", function()
     box:opensandbox()
     local n = box:dostring [[
       below = sandbox.new()
-      below:dostring "t = ('x'):rep(1e5) collectgarbage()"
+      below:dostring "t = ('x'):rep(1e5) collectgarbage() collectgarbage()"
       clones = {}
       repeat
         local ok, clone = pcall(below.clone, below)

@@ -69,7 +69,11 @@ impl Spent {
 impl Core {
     /// CPU time that is left of the allowance, ns.
     pub fn cpu_left(&self) -> u64 {
-        let limit = self.limits.get().get(Limit::Cpu);
+        let mut limit = self.limits.get().get(Limit::Cpu);
+        if self.tape.is_replaying() {
+            // It was the recording that was to keep to it; a replay that has gone astray must end, too.
+            limit = 4.0 * limit + 2.0;
+        }
         if limit.is_infinite() {
             return NEVER;
         }
@@ -199,7 +203,8 @@ impl Core {
                 self.status.set(Status::Ready);
             }
         }
-        self.wall.begin(limits.get(Limit::Wall), now);
+        let replaying = self.tape.is_replaying();
+        self.wall.begin(if replaying { f64::INFINITY } else { limits.get(Limit::Wall) }, now);
     }
 
     /// Ends the outermost call, when the monotonic clock shows `now`.

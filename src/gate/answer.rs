@@ -7,6 +7,7 @@ use super::driver::for_owner;
 use super::encode::Side;
 use super::exchange::{Exchange, NoMemory};
 use super::grants::Grants;
+use super::journal::event::{Event, Parcel};
 use super::limits::{slot_size, whole, Asked, Definition, Limit, MAX_DEPTH, TABLE};
 use super::parcel::{Field, Item, Reader, Writer, HEADER};
 use super::realm::Realm;
@@ -329,6 +330,11 @@ fn limits(core: &Core, exchange: *mut Exchange) -> Reply {
     let set = options::read(sent(exchange), None).and_then(|asked| core.set_limits(&asked));
     if let Err(text) = set {
         return misuse(exchange, 2, &text);
+    }
+    if core.tape.is_recording() {
+        let capacity = core.heap.try_borrow().ok().and_then(|heap| heap.as_ref().map(|heap| heap.capacity()));
+        let parcel = exchange_of(exchange).map_or(Parcel::Nothing, |e| Parcel::of(e.out.as_slice()));
+        core.tape.note(&Event::Limits { parcel, capacity: capacity.unwrap_or(0) as u64 });
     }
     let limits = core.limits.get();
     let field = |definition: &'static Definition| {

@@ -7,6 +7,8 @@ use mlua::ffi::lua_State;
 
 use super::allowance::{shallow, Limits, Spent};
 use super::copies::Books;
+use super::journal::event::Event;
+use super::journal::Tape;
 use super::ledger::Ledger;
 use super::limits::{Asked, Limit, Per};
 use super::opened::Files;
@@ -80,12 +82,12 @@ pub struct Core {
     pub secret: u64,
     /// State of `math.random`.
     pub random: Cell<[u64; 4]>,
-    /// Whether each answer that the box gets is written down: then none may pass the driver by.
-    pub recorded: Cell<bool>,
     /// The heap is a copy whose own generator, if it has one, is still that of all copies.
     pub unseeded: Cell<bool>,
     /// Marks, and what else copies need.
     pub copies: Books,
+    /// Its recording or replay, if it has one.
+    pub tape: Tape,
 }
 
 impl Core {
@@ -120,9 +122,9 @@ impl Core {
             ledger,
             secret,
             random: Cell::new(random),
-            recorded: Cell::new(false),
             unseeded: Cell::new(false),
             copies: Books::default(),
+            tape: Tape::default(),
         }
     }
 
@@ -145,7 +147,7 @@ impl Core {
     pub fn is_plain(&self) -> bool {
         let limits = self.limits.get();
         self.status.get() == Status::Ready
-            && !self.recorded.get()
+            && self.tape.is_off()
             && self.running.get() == 0
             && self.parent.is_none()
             && !self.counted.get()
@@ -167,6 +169,14 @@ impl Core {
     pub fn bind(&self, stream: Stream, bound: Bound) {
         if let Some(place) = self.streams.get(stream.index()) {
             place.set((bound, place.get().1 + 1));
+        }
+        self.tape.note(&Event::Bind { stream: stream.index() as u8, assigned: bound != Bound::Nothing });
+    }
+
+    /// Makes a stream be bound to something else, under the number of the same assignment or of one that is given.
+    pub fn rebind(&self, stream: Stream, bound: Bound, number: Option<u64>) {
+        if let Some(place) = self.streams.get(stream.index()) {
+            place.set((bound, number.unwrap_or(place.get().1)));
         }
     }
 

@@ -27,7 +27,7 @@ pub fn begin(core: &Core, seat: &Seat, beat: &Beat, entry: Entry) {
     let allowed = if idle { None } else { core.chain().filter_map(Core::instructions_left).min() };
     let main = core.main.get();
     let thread = seat.current.load(Relaxed);
-    let compiles = allowed.is_none();
+    let compiles = allowed.is_none() && !core.tape.is_plain() && entry != Entry::Steady;
     if compiles != core.compiles.get() && !idle {
         let fresh = thread.is_null() && core.running.get() == 1;
         // SAFETY: see the module's text; `main` is set once the box has been opened.

@@ -13,7 +13,7 @@ mod stop;
 
 use std::rc::Rc;
 
-pub(super) use entry::{abandon, from_host, go_on};
+pub(super) use entry::{abandon, forget, from_host, go_on};
 pub(super) use short::call as short;
 pub use short::Short;
 
@@ -22,6 +22,7 @@ use super::core::{Core, Status};
 use super::counting;
 use super::exchange::Exchange;
 use super::image;
+use super::journal::{record, tape};
 use super::level::Level;
 use super::meter::Meter;
 use super::realm::{dispose, Realm};
@@ -29,7 +30,7 @@ use super::request::{Entry, Reply, Request};
 use super::run::{self, Run};
 use super::serve::{self, Call, What};
 use crate::engine::clock::{self, NEVER};
-use crate::engine::switch::Task;
+use crate::engine::switch::{standing, Task};
 use crate::engine::{Cause, Event, Finish, Message};
 use crate::host::driver_io;
 use crate::lua::State;
@@ -83,6 +84,19 @@ pub(super) enum Outcome {
     Wait(Work, Call),
 }
 
+impl Work {
+    /// The run that waits for an answer.
+    pub(super) fn current(&self) -> Option<&Run> {
+        self.activations.get(self.current).map(|activation| &*activation.run)
+    }
+
+    /// Where its code stands, for a message.
+    pub(super) fn place(&self) -> Place {
+        let seat = self.activations.get(self.current).map(|activation| activation.task.seat());
+        Place { seat, deadline: NEVER }
+    }
+}
+
 impl Driver<'_> {
     /// Prepares a call into `core`; on failure the reply for whoever made it.
     fn activate(
@@ -92,8 +106,10 @@ impl Driver<'_> {
         exchange: *mut Exchange,
         owner: Option<usize>,
     ) -> Result<(), Reply> {
+        let alone = || core.running.get() == 0 || self.realm.parking.all_wait(&core);
+        let alone = core.tape.alone().unwrap_or_else(alone);
         if entry.is_call() {
-            let alone = core.running.get() == 0 || self.realm.parking.all_wait(&core);
+            core.tape.note_call();
             core.begin_call(alone, self.meter.now());
         }
         if core.doomed().is_some_and(|doomed| std::ptr::eq(doomed, &*core)) {
@@ -107,6 +123,9 @@ impl Driver<'_> {
         }
         let thread = if entry.is_opening() { Some(0) } else { core.threads.take() };
         let Some(thread) = thread else { return Err(Reply::NoMemory) };
+        if entry.is_call() && !core.tape.is_off() {
+            tape::began(&core, entry, exchange, thread, alone);
+        }
         let Some((task, run)) = self.realm.workers.take(&core, self.realm, entry, exchange, thread) else {
             core.threads.give_back(thread, core.threads.is_made(thread));
             return Err(Reply::NoMemory);
@@ -146,6 +165,9 @@ impl Driver<'_> {
         };
         let core = Rc::clone(&activation.run.core);
         self.meter.enter(&core, activation.task.seat());
+        if let Some(limit) = core.tape.take_doom() {
+            core.exhaust(limit, &standing(activation.task.seat()).prefix());
+        }
         if core.doomed().is_some() {
             return self.fall();
         }
@@ -188,6 +210,12 @@ impl Driver<'_> {
         let current = self.current;
         let Some(activation) = self.activations.get(current) else { return Step::Done(Reply::NoMemory) };
         let (request, mut exchange) = (activation.run.request.get(), activation.run.asked.get());
+        if core.tape.is_recording() {
+            tape::asks(core, &activation.run);
+        } else if core.tape.is_replaying() {
+            // The journal answers: see `gate::journal::replay`.
+            return Step::Host(Call { id: core.id, what: What::Getenv, exchange });
+        }
         if let (Request::Call { function }, true) = (request, exchange.is_null()) {
             if activation.owner.is_none() && !self.may_wait {
                 self.meter.stop();
@@ -239,6 +267,11 @@ impl Driver<'_> {
     fn reply_to(&mut self, index: usize, reply: Reply) -> Step {
         if let Some(activation) = self.activations.get(index) {
             activation.run.reply.set(reply);
+            let core = Rc::clone(&activation.run.core);
+            if core.tape.is_recording() && tape::answered(&core, &activation.run, reply) {
+                self.meter.stop();
+                record::deliver(self.root, &core);
+            }
         }
         self.current = index;
         Step::Go(Message::Reply)
@@ -290,9 +323,14 @@ impl Driver<'_> {
             reply = answer::values(exchange, |w| self.realm.scalars.write(w));
         }
         if exited {
+            reply = answer::values(exchange, |_| Ok(()));
+        }
+        if core.tape.is_recording() && entry.is_call() {
+            tape::ended(&core, &run, reply);
+        }
+        if exited {
             task.abandon();
             drop(run);
-            reply = answer::values(exchange, |_| Ok(()));
         } else {
             self.realm.workers.give_back(task, run);
         }
@@ -304,6 +342,9 @@ impl Driver<'_> {
         }
         if entry.is_opening() {
             reply = self.opened(&core, entry, reply, exchange);
+        }
+        if core.tape.is_recording() && entry.is_call() {
+            reply = record::end_of_call(self.root, &core, exchange, reply);
         }
         ended(self.realm, &core, self.meter.charged_at());
         match owner {

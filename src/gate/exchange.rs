@@ -147,6 +147,19 @@ impl Buffer {
         self.bill.raise_to(self.bytes.capacity())
     }
 
+    /// Has room for `size` bytes, or for what it holds if that is more.
+    fn set_room(&mut self, size: usize) -> Result<(), NoMemory> {
+        let size = size.max(self.bytes.len());
+        if size != self.bytes.capacity() {
+            let mut bytes = Vec::new();
+            bytes.try_reserve_exact(size).map_err(|_| NoMemory)?;
+            bytes.extend_from_slice(&self.bytes);
+            self.bytes = bytes;
+        }
+        self.bill.lower_to(size);
+        self.bill.raise_to(size)
+    }
+
     /// Makes `payer` pay for what the buffer holds, from now on.
     fn pay_by(&mut self, payer: Option<Rc<Budget>>) -> Result<(), NoMemory> {
         self.bill.pay_by(payer, self.bytes.capacity())
@@ -161,6 +174,9 @@ impl Buffer {
         self.bill.refund();
     }
 }
+
+/// How much the buffers of an exchange have room for: out, back, phases, tables, and what is on its way out and back.
+pub type Sizes = [usize; 6];
 
 /// One crossing under way: what is sent, and what comes back.
 #[derive(Default)]
@@ -199,6 +215,54 @@ impl Exchange {
             Side::Out => out,
             Side::Back => back,
         }
+    }
+
+    /// Room that is there, and paid for.
+    pub fn sizes(&self) -> Sizes {
+        let [out, back] = &self.transits;
+        let room = |buffer: &Buffer| buffer.bytes.capacity();
+        [
+            room(&self.out),
+            room(&self.back),
+            room(&self.phases),
+            self.memo.room(),
+            room(&out.numbers),
+            room(&back.numbers),
+        ]
+    }
+
+    /// Makes the room what it was in another process.
+    pub fn set_sizes(&mut self, sizes: &Sizes) -> Result<(), NoMemory> {
+        let [out, back, phases, memo, first, second] = *sizes;
+        self.memo.set_room(memo)?;
+        let [sent, returned] = &mut self.transits;
+        let buffers = [
+            (&mut self.out, out),
+            (&mut self.back, back),
+            (&mut self.phases, phases),
+            (&mut sent.numbers, first),
+            (&mut returned.numbers, second),
+        ];
+        for (buffer, size) in buffers {
+            buffer.set_room(size)?;
+        }
+        Ok(())
+    }
+
+    /// Leaves no room but for what is to be sent, whatever the exchange was used for before.
+    pub fn tighten(&mut self) -> Result<(), NoMemory> {
+        let [out, back] = &mut self.transits;
+        back.end();
+        let (sent, on_way) = (self.out.len(), out.numbers.len());
+        self.back.clear();
+        self.phases.clear();
+        self.memo.clear();
+        self.set_sizes(&[sent, 0, 0, 0, on_way, 0])
+    }
+
+    /// Whether somebody pays for it.
+    pub fn is_paid(&self) -> bool {
+        self.back.bill.payer.is_some()
     }
 
     fn reset(&mut self) {

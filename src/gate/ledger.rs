@@ -136,6 +136,15 @@ impl Kept {
     }
 }
 
+/// What a side has let go of, as it is kept in journals.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Books {
+    pub list: Vec<(u64, u64)>,
+    pub expected: usize,
+    pub capacity: usize,
+    pub crowd: usize,
+}
+
 /// One wall's books.
 pub struct Ledger {
     up: RefCell<Releases>,
@@ -253,6 +262,27 @@ impl Ledger {
             Way::Up => up,
             Way::Down => down,
         }
+    }
+
+    pub fn books(&self, way: Way) -> Option<Books> {
+        let releases = self.releases(way).try_borrow().ok()?;
+        let (list, capacity) = (releases.list.clone(), releases.list.capacity());
+        Some(Books { list, expected: releases.expected, capacity, crowd: self.crowd(way).get() })
+    }
+
+    /// Makes the books what they were; `None` where there is no memory.
+    pub fn set_books(&self, way: Way, books: &Books) -> Option<()> {
+        self.crowd(way).set(books.crowd);
+        let mut releases = self.releases(way).try_borrow_mut().ok()?;
+        let mut list = Vec::new();
+        list.try_reserve_exact(books.capacity.max(books.list.len())).ok()?;
+        list.extend_from_slice(&books.list);
+        let bytes = list.capacity().saturating_mul(size_of::<Release>());
+        releases.bill.lower_to(bytes);
+        releases.bill.raise_to(bytes).ok()?;
+        releases.list = list;
+        releases.expected = books.expected;
+        Some(())
     }
 
     pub fn note_file(&self, number: u64, address: usize) -> Result<(), NoMemory> {

@@ -30,6 +30,8 @@ pub mod field {
     pub const ENVIRONMENT: i64 = 9;
     /// handle -> proxy: what stands for the box's streams among the host's handles (weak keys).
     pub const HANDLES: i64 = 11;
+    /// What a recording of the box is written to.
+    pub const RECORDER: i64 = 12;
     /// name -> path, the granted modules that are files.
     pub const MODULES: i64 = 10;
 }

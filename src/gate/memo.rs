@@ -78,6 +78,21 @@ impl Memo {
         self.numbers.clear();
     }
 
+    /// How many tables there is room for.
+    pub fn room(&self) -> usize {
+        self.numbers.capacity()
+    }
+
+    /// Has room for `n` tables, and nothing in it.
+    pub fn set_room(&mut self, n: usize) -> Result<(), NoMemory> {
+        if n != self.numbers.capacity() {
+            self.numbers = HashMap::default();
+            self.numbers.try_reserve(n).map_err(|_| NoMemory)?;
+        }
+        self.bill.lower_to(bytes_for(n));
+        self.bill.raise_to(bytes_for(n))
+    }
+
     /// Makes `payer` pay for it from now on.
     pub fn pay_by(&mut self, payer: Option<Rc<Budget>>) -> Result<(), NoMemory> {
         self.bill.pay_by(payer, bytes_for(self.numbers.capacity()))

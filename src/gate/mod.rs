@@ -24,6 +24,7 @@
 //! | [`workers`] | stacks that wait for the next call |
 //! | [`scalars`], [`short`] | calls with scalars alone, on a shorter road |
 //! | [`opening`] | the first turn of a box |
+//! | [`journal`] | what crosses, written down, and boxes that run again by it |
 //! | [`run`] | one call into a box, as its own stack sees it |
 //! | [`autopsy`], [`trace`] | what is told of a box that was stopped, and of an error that went through several sides |
 //! | [`near`] | what of a host's file crosses without the driver |
@@ -42,6 +43,7 @@ pub mod exchange;
 pub mod files;
 pub mod grants;
 pub mod image;
+pub mod journal;
 pub mod ledger;
 pub mod level;
 pub mod limits;

@@ -6,7 +6,7 @@
 
 use super::core::{Core, Status};
 use super::level::Level;
-use super::request::{Bound, Format, Stream};
+use super::request::{Bound, Format, Request, Stream, StreamOp};
 use crate::host::driver_io;
 use crate::host::stream::buffer::Place;
 
@@ -18,9 +18,9 @@ pub enum Whose {
 }
 
 /// The host's file behind a stream of the box, and whether what is written to it counts as output; `None` where there is another side
-/// in between, or where each answer is written down.
+/// in between.
 fn file_of(core: &Core, whose: Whose) -> Option<(usize, bool)> {
-    if core.parent.is_some() || core.recorded.get() || core.status.get() != Status::Ready {
+    if core.parent.is_some() || core.status.get() != Status::Ready {
         return None;
     }
     let file = |stream: Stream| match core.binding(stream).0 {
@@ -36,20 +36,50 @@ fn file_of(core: &Core, whose: Whose) -> Option<(usize, bool)> {
     }
 }
 
+impl Whose {
+    fn request(self, op: StreamOp) -> Request {
+        match self {
+            Whose::Standard(stream) => Request::Stream { stream, op },
+            Whose::Given(number) => Request::Given { number, op },
+        }
+    }
+}
+
 /// Reads one item, by way of `place`. `None`: it has to be asked for.
 pub fn read(level: Level, whose: Whose, format: Format, place: &mut Place) -> Option<&[u8]> {
-    let core = level.core()?;
+    let (core, thread) = (level.core()?, level.run()?.thread);
+    let request = whose.request(StreamOp::Read(format));
     level.guarded(|| {
+        if core.tape.is_replaying() {
+            let (at, len, _) = core.tape.answer_near(request, &[])?;
+            // SAFETY: the tape keeps it until the next read, which comes after the caller has made a string of it.
+            #[allow(unsafe_code)]
+            return Some(unsafe { std::slice::from_raw_parts(at, len) });
+        }
         let (address, _) = file_of(core, whose)?;
-        driver_io::read_at_once(address, format, place)
+        let bytes = driver_io::read_at_once(address, format, place)?;
+        if core.tape.is_recording() {
+            core.tape.note_near(thread, request, bytes, false);
+        }
+        Some(bytes)
     })
 }
 
 /// Writes `data`, and charges it as output. False: nothing has been done.
 pub fn write(level: Level, whose: Whose, data: &[u8]) -> bool {
-    let Some(core) = level.core() else { return false };
+    let (Some(core), Some(run)) = (level.core(), level.run()) else { return false };
+    let request = whose.request(StreamOp::Write);
     level.guarded(|| {
+        if core.tape.is_replaying() {
+            let Some((.., charged)) = core.tape.answer_near(request, data) else { return false };
+            return !charged || core.charge_output_whole(data.len());
+        }
         let Some((address, output)) = file_of(core, whose) else { return false };
-        driver_io::write_at_once(address, data, || !output || core.charge_output_whole(data.len()))
+        let done =
+            driver_io::write_at_once(address, data, || !output || core.charge_output_whole(data.len()));
+        if done && core.tape.is_recording() {
+            core.tape.note_near(run.thread, request, data, output);
+        }
+        done
     })
 }

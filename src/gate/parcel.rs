@@ -210,6 +210,11 @@ impl<'a> Reader<'a> {
         Reader { count: word(0), tables: word(4), bytes: bytes.get(HEADER..).unwrap_or_default() }
     }
 
+    /// Of values without a header.
+    pub fn headless(bytes: &'a [u8]) -> Reader<'a> {
+        Reader { count: 0, tables: 0, bytes }
+    }
+
     fn word(&mut self) -> Option<u64> {
         let (word, rest) = self.bytes.split_first_chunk::<8>()?;
         self.bytes = rest;

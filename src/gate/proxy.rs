@@ -15,6 +15,7 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use super::core::Core;
 use super::encode::{Encoder, Side};
 use super::exchange::Exchange;
+use super::journal::event::Event;
 use super::ledger::Way;
 use super::level::Level;
 use super::link::{field, proxy_key, Link};
@@ -233,10 +234,11 @@ impl Link {
         loop {
             let way = if self == Link::Owner { Way::Down } else { Way::Up };
             let next = level.guarded(|| self.wall(level).and_then(|core| core.ledger.next_release(way)));
-            match next {
-                Some((number, count)) => self.release(s, level, number, count),
-                None => return,
+            let Some((number, count)) = next else { return };
+            if way == Way::Up {
+                level.guarded(|| self.wall(level).map_or((), |core| core.tape.note(&Event::Told)));
             }
+            self.release(s, level, number, count);
         }
     }
 }
@@ -307,6 +309,7 @@ fn collect(s: State) -> c_int {
             if let Some(core) = realm::known(level, id) {
                 if core.copies.era.get() == era {
                     core.ledger.release(Way::Down, number, count);
+                    core.tape.note(&Event::Gone { number, count, weight: weight as u64 });
                 } else {
                     // The box has gone back, and was told what was left: this was not.
                     core.ledger.unexpect(Way::Down);

@@ -14,6 +14,7 @@ use std::rc::Rc;
 use super::core::{Core, Status};
 use super::driver::{self, Outcome};
 use super::exchange::{Desk, Exchange};
+use super::journal::under;
 use super::level::Level;
 use super::parked::{self, Done, Parking, Progress, Ticket};
 use super::request::{Id, Reply, Request};
@@ -129,6 +130,9 @@ impl Realm {
         }
         parked::shut(self);
         for core in cores.iter().flatten() {
+            under::let_go(self, core);
+        }
+        for core in cores.iter().flatten() {
             dispose(core);
         }
         self.free.borrow_mut().clear();
@@ -236,6 +240,7 @@ impl Realm {
         }
         self.free.borrow_mut().push(index);
         if core.running.get() > 0 {
+            under::let_go(self, &core);
             parked::close(self, &core);
         }
         if core.running.get() == 0 {
@@ -338,6 +343,11 @@ fn shelter<R>(realm: *mut Realm, f: impl FnOnce(&Realm) -> R) -> Option<R> {
     // SAFETY: `of` gave the pointer to the call that uses it now.
     let realm = unsafe { &*realm };
     catch_unwind(AssertUnwindSafe(|| f(realm))).ok()
+}
+
+/// Runs sheltered code of the host's; `None` after a panic.
+pub fn sheltered<R>(realm: *mut Realm, f: impl FnOnce(&Realm) -> R) -> Option<R> {
+    shelter(realm, f)
 }
 
 fn internal_error(exchange: *mut Exchange) -> Reply {

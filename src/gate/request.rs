@@ -106,6 +106,8 @@ pub enum Entry {
     OpenLibrary,
     /// Parcel of a table: what `require` gives, by name. Part of making a box, no call of its own.
     Modules,
+    /// Make the state one whose like can be had in another process: a recording is to begin.
+    Steady,
     /// After a stop: read the traceback of the thread left behind and see that the heap can go on.
     Autopsy,
 }
@@ -113,7 +115,7 @@ pub enum Entry {
 impl Entry {
     /// Whether this is a call of the host's; making the box is none.
     pub fn is_call(self) -> bool {
-        !matches!(self, Entry::Open | Entry::Check | Entry::Rehash | Entry::Modules)
+        !matches!(self, Entry::Open | Entry::Check | Entry::Rehash | Entry::Modules | Entry::Steady)
     }
 
     /// Whether the box has no state to go on with if this fails.

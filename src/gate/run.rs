@@ -114,6 +114,10 @@ impl Run {
             self.core = Rc::clone(core);
             self.desk.get_mut().serve(Rc::clone(&core.budget));
         }
+        if !core.tape.is_off() {
+            // What room is left from other calls must not show in what a recorded box pays.
+            *self.desk.get_mut() = Desk::new(Some(Rc::clone(&core.budget)));
+        }
         self.realm = realm;
         self.entry = entry;
         self.exchange.set(exchange);
@@ -405,6 +409,12 @@ fn entry(s: State) -> c_int {
         Entry::Modules => {
             s.set_top(1);
             guest::package::grant(s);
+            0
+        }
+        Entry::Steady => {
+            s.set_top(0);
+            guest::steady::settle(s);
+            s.set_top(0);
             0
         }
         Entry::Autopsy => {

@@ -112,7 +112,7 @@ fn by_parcel(seat: &'static Seat, run: &Run, thread: State, mut ok: bool) -> Rep
 pub fn ask(s: State, level: Level, number: u64) -> Option<c_int> {
     let frame = 0_u8;
     let run = level.run()?;
-    if run.core.recorded.get() || !run.core.ledger.is_settled() {
+    if !run.core.tape.is_off() || !run.core.ledger.is_settled() {
         return None;
     }
     if realm::with(level, |realm| realm.scalars.take(s, 1)) != Some(true) {

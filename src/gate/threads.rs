@@ -70,9 +70,19 @@ impl Threads {
         let (mut places, others) = (self.0.try_borrow_mut().ok()?, other.0.try_borrow().ok()?);
         places.clear();
         places.try_reserve(others.len()).ok()?;
-        // Where they lie in this heap is found out by the next call.
-        places.extend(others.iter().map(|place| Place { ready: None, ..*place }));
+        // What lies on their stacks is looked at anew.
+        places.extend(others.iter().map(|place| Place { made: place.made, ..Place::default() }));
         Some(())
+    }
+
+    /// Notes which lie ready; no call has any.
+    pub fn set_ready(&self, ready: &[bool]) {
+        if let Ok(mut places) = self.0.try_borrow_mut() {
+            places.clear();
+            if places.try_reserve(ready.len()).is_ok() {
+                places.extend(ready.iter().map(|&made| Place { made, ..Place::default() }));
+            }
+        }
     }
 
     /// How many lie ready.

@@ -5,6 +5,7 @@ use std::rc::Rc;
 
 use super::core::Core;
 use super::exchange::{Buffer, NoMemory};
+use super::journal::event::Event;
 use super::ledger::Way;
 
 /// Bytes of one entry: number and weight.
@@ -44,7 +45,15 @@ impl Transit {
         if let (true, Some((core, way)), Some((_, weight))) = (again, &self.wall, entry) {
             core.ledger.unexpect(*way);
             core.budget.release_outside(weight);
+            if *way == Way::Down {
+                core.tape.note(&Event::Known { weight: weight as u64 });
+            }
         }
+    }
+
+    /// All of them have been received, by a host that is gone.
+    pub fn receive_all(&mut self) {
+        self.received = self.numbers.len() / ENTRY;
     }
 
     /// The crossing is over: gives back what has not been received.
@@ -54,6 +63,9 @@ impl Transit {
             {
                 core.ledger.release(way, number, 1);
                 core.budget.release_outside(weight);
+                if way == Way::Down {
+                    core.tape.note(&Event::Gone { number, count: 1, weight: weight as u64 });
+                }
             }
         }
         self.numbers.clear();

@@ -12,6 +12,7 @@
 //! | [`os`], [`date`] | clocks, dates, the environment, `exit` |
 //! | [`package`], [`search`] | `require`, `package.searchpath` |
 //! | [`string`] | `format` |
+//! | [`steady`] | (what makes a state one whose like can be had in another process) |
 //! | [`warn`] | `warn` |
 //!
 //! All of it is bare code.
@@ -33,6 +34,7 @@ pub mod os;
 pub mod package;
 mod pieces;
 pub mod search;
+pub mod steady;
 pub mod stream;
 pub mod string;
 pub mod warn;

@@ -9,6 +9,7 @@ use std::os::raw::{c_int, c_void};
 
 use super::copies;
 use super::driver_io;
+use super::journal;
 use super::options::flatten;
 use crate::gate::decode::decode;
 use crate::gate::encode::{Encoder, Side};
@@ -233,6 +234,11 @@ fn opensandbox(s: State) -> c_int {
     let level = Level::of(s);
     let id = check(s, level);
     s.set_top(1);
+    let taped =
+        level.guarded(|| realm::with(level, |realm| realm.find(id).is_some_and(|core| !core.tape.is_off())));
+    if taped == Some(true) {
+        s.raise(c"a box that is recorded can have no boxes below it");
+    }
     enter(s, level, id, Into::OpenLibrary, Road::Plain)
 }
 
@@ -270,12 +276,20 @@ fn status(s: State) -> c_int {
 
 /// `box:close()`, `__gc`, `__close`
 fn close(s: State) -> c_int {
-    any(s);
+    let id = any(s);
+    let failed = journal::close(s, id);
     close_at(s, 1);
+    if failed {
+        s.error();
+    }
     0
 }
 
 fn collect(s: State) -> c_int {
+    // What its writer says now nobody is left to hear.
+    if let Some(id) = place_at(s, 1).map(|place| Id(*place)) {
+        journal::close(s, id);
+    }
     close_at(s, 1);
     0
 }
@@ -399,6 +413,7 @@ const METHODS: &[Entry] = &[
     (c"usage", function(usage)),
     (c"status", function(status)),
     (c"traceback", function(traceback)),
+    (c"record", function(journal::record)),
     (c"close", function(close)),
 ];
 

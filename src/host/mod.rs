@@ -8,6 +8,7 @@
 //! | [`driver_io`] | the host's file handles, for the driver |
 //! | [`grants`] | the option `files` |
 //! | [`images`] | `box:save`, `sandbox.restore` |
+//! | [`journal`] | `box:record`, `sandbox.replay` |
 //! | [`modules`] | the option `modules` |
 //! | [`options`] | the table of options, made ready to be sent |
 //! | [`stream`] | stock file handles over functions, and stdio for the driver |
@@ -18,6 +19,7 @@ pub mod driver_io;
 pub mod grants;
 pub mod handle;
 mod images;
+pub mod journal;
 pub mod module;
 pub mod modules;
 pub mod options;

@@ -4,7 +4,7 @@ use std::os::raw::{c_int, c_void};
 
 use super::options::flatten;
 use super::stream;
-use super::{grants, handle, modules};
+use super::{grants, handle, journal, modules};
 use crate::engine::luajit;
 use crate::gate;
 use crate::gate::encode::{Encoder, Side};
@@ -38,6 +38,7 @@ pub fn open_in_host(s: State) {
     s.copy(-1);
     s.registry_set(newstream_key());
     s.raw_set_field(-2, c"newstream");
+    s.set_functions(&[(c"replay", function(journal::replay))]);
 }
 
 /// Bare: makes the library available in a box: global `sandbox`, and what `require "sandbox"` gives.

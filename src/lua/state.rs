@@ -421,13 +421,13 @@ impl State {
 
     /// Pushes the registry's value under the address `key`.
     pub fn registry_get(self, key: *const c_void) {
-        self.push_light(key as *mut c_void);
+        self.push_light(registry_key(key));
         self.raw_get(Self::REGISTRY);
     }
 
     /// Pops a value into the registry under the address `key`.
     pub fn registry_set(self, key: *const c_void) {
-        self.push_light(key as *mut c_void);
+        self.push_light(registry_key(key));
         self.insert(-2);
         self.raw_set(Self::REGISTRY);
     }
@@ -683,6 +683,14 @@ impl State {
     pub fn hooks_survive(self) -> bool {
         api! { compat::hooks_survive(self.0) }
     }
+}
+
+/// What stands in a registry for the address of a static of ours: the same in every process, wherever the library lies, so that a heap
+/// that another process takes up finds its keys again.
+fn registry_key(key: *const c_void) -> *mut c_void {
+    static ORIGIN: u8 = 0;
+    let offset = (key as usize).wrapping_sub(&raw const ORIGIN as usize) as u32;
+    (offset as usize | 1 << 32) as *mut c_void
 }
 
 /// `lua_error` and its kin don't return; not all of their types say so.

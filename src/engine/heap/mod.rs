@@ -8,6 +8,7 @@
 //! | `arena` | the header and the `lua_Alloc` |
 //! | `blocks` | how a heap is divided, and the lists of free blocks |
 //! | `copy` | a heap at rest as bytes, put back or made into another |
+//! | `portable` | a heap at rest as bytes, for another process |
 //! | `image` | a fresh state as bytes, and copies made of it |
 //! | `pages` | how much a heap touches, and what it gives back |
 //! | `tables` | those whose keys have moved, in another process |
@@ -24,6 +25,7 @@ mod budget;
 mod copy;
 mod image;
 mod pages;
+mod portable;
 mod reserve;
 mod slots;
 #[cfg(not(feature = "luajit"))]
@@ -39,6 +41,7 @@ pub use arena::{allocate, Arena};
 pub use budget::Budget;
 pub use copy::{HeapCopy, HeapParts, Moved};
 pub use image::Image;
+pub use portable::{Object, Portable};
 pub use slots::{fork_lock, fork_unlock, Slot};
 
 /// A heap: its slot, its budget, and between them what was charged.
@@ -78,6 +81,11 @@ impl Heap {
         let size = slot.size();
         self.arena().extend(size);
         done
+    }
+
+    /// Makes the heap seem to have a slot of that length, no more than it has.
+    pub fn set_capacity(&self, size: usize) {
+        self.arena().extend(size.min(self.slot.as_ref().map_or(0, Slot::size)));
     }
 
     /// The heap is dropped after a crash: its own figures are not to be believed.

@@ -106,6 +106,19 @@ impl Family {
     }
 }
 
+/// A mapping for one slot at exactly that address, open all over.
+pub(super) fn map_at(at: usize, size: usize) -> Option<usize> {
+    let at = map(at, size)?;
+    // SAFETY: mapped just now.
+    unsafe {
+        if !open(at, size) {
+            unmap(at, size);
+            return None;
+        }
+    }
+    Some(at)
+}
+
 /// Whether a reservation would leave the host enough of what its limits allow.
 fn is_affordable(len: usize) -> bool {
     let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };

@@ -68,7 +68,7 @@ pub struct Slot {
     /// How long it can become.
     span: usize,
     pooled: bool,
-    /// Whether its first pages lie behind it already.
+    /// Whether its first pages are known to lie behind it already.
     warm: bool,
 }
 
@@ -113,6 +113,22 @@ impl Slot {
         slot.grow(size).then_some(slot)
     }
 
+    /// The same for a heap of any process: LuaJIT hashes all of an address, and needs the very slot.
+    pub fn take_again(size: usize, base: usize) -> Option<Slot> {
+        if !cfg!(feature = "luajit") {
+            return Slot::take_like(size, base);
+        }
+        if let Some(slot) = Slot::take_at(size, base) {
+            return Some(slot);
+        }
+        let size = size.max(1).checked_next_multiple_of(page_size())?;
+        if base % page_size() != 0 || base >= CEILING {
+            return None;
+        }
+        let base = reserve::map_at(base, size)?;
+        Some(Slot { base, size, span: size, pooled: false, warm: false })
+    }
+
     /// Makes a slot with address space to spare at least `size` bytes long, if its stride and the system allow.
     pub fn grow(&mut self, size: usize) -> bool {
         let Some(size) = size.checked_next_multiple_of(page_size()) else { return false };
@@ -127,8 +143,8 @@ impl Slot {
         true
     }
 
-    /// Has the system put pages behind the first `len` bytes, all at once: half as dear as a fault for each. Where it can't (before Linux
-    /// 5.14), the faults come.
+    /// Has the system put pages behind the first `len` bytes, all at once: cheaper than a fault for each. Where it can't (before Linux 5.14),
+    /// the faults come.
     pub(super) fn populate(&self, len: usize) {
         if self.warm || len > self.size {
             return;
@@ -219,6 +235,13 @@ impl Pool {
             return Some(slot);
         }
         if self.left == 0 && !self.reserve() {
+            return None;
+        }
+        self.take_fresh()
+    }
+
+    fn take_fresh(&mut self) -> Option<(usize, usize)> {
+        if self.left == 0 {
             return None;
         }
         let base = self.next;

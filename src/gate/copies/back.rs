@@ -20,6 +20,9 @@ pub(super) fn rollback(realm: &Realm, core: &Rc<Core>, mut sent: Reader<'_>) -> 
     if core.running.get() > 0 {
         return Err("sandbox is running".to_owned());
     }
+    if !core.tape.is_off() {
+        return Err("a box that is recorded can't be rolled back".to_owned());
+    }
     let number = next_number(&mut sent).unwrap_or(0);
     let mark = core.copies.marks.borrow().get(number);
     let snapshot = mark.ok_or_else(|| "the mark is gone".to_owned())?;

@@ -89,6 +89,8 @@ pub(super) fn make(
     let seed = random::seed();
     let mut core = Core::new(id, parent.cloned(), &limits, budget, seed);
     core.secret = snapshot.secret;
+    // It is no fresh box, so no recording of it can begin.
+    core.tape.note_call();
     if name != Id::NONE {
         core.name = name;
     }

@@ -7,6 +7,7 @@ use crate::engine::{clock, Message};
 use crate::gate::answer::{self, Answer, Place};
 use crate::gate::core::{Core, Kind};
 use crate::gate::exchange::Exchange;
+use crate::gate::journal::event::Event;
 use crate::gate::meter::Meter;
 use crate::gate::realm::Realm;
 use crate::gate::request::{Entry, Reply, Request};
@@ -91,6 +92,16 @@ pub(in crate::gate) fn go_on(
     })
 }
 
+/// Sheltered: takes the work off its stacks and looks at nothing: what the boxes are then is written from elsewhere.
+pub(in crate::gate) fn forget(realm: &Realm, work: Work) {
+    for Activation { task, run, .. } in work.activations.into_iter().rev() {
+        let core = Rc::clone(&run.core);
+        task.abandon();
+        drop(run);
+        ended(realm, &core, clock::mono_ns());
+    }
+}
+
 /// Sheltered: nobody waits for the work any more. The boxes are left as after a stop; nothing of theirs runs.
 pub(in crate::gate) fn abandon(realm: &Realm, root: State, work: Work) {
     let Work { activations, waiting, current } = work;
@@ -110,6 +121,7 @@ pub(in crate::gate) fn abandon(realm: &Realm, root: State, work: Work) {
         let Activation { task, run, .. } = activation;
         let core = Rc::clone(&run.core);
         driver.put_down(task, &run, false);
+        core.tape.note(&Event::Abandon { thread: run.thread });
         drop(run);
         ended(realm, &core, clock::mono_ns());
     }

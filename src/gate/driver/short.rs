@@ -56,6 +56,7 @@ pub(in crate::gate) fn call(
         trace.forget();
     }
     core.wall.begin(core.limits.get().get(Limit::Wall), meter.now());
+    core.tape.note_call();
     core.running.set(1);
     core.exit.set(None);
     realm.nesting.set(nesting + 1);

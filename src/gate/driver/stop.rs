@@ -9,6 +9,8 @@ use crate::engine::{luajit, Cause, Event, Message};
 use crate::gate::answer;
 use crate::gate::core::{Core, Kind, Status};
 use crate::gate::exchange::Desk;
+use crate::gate::journal::event::Way;
+use crate::gate::journal::{record, tape};
 use crate::gate::limits::Limit;
 use crate::gate::request::{Entry, Reply};
 use crate::gate::run::{self, Run};
@@ -17,6 +19,7 @@ use crate::lua::compat::NO_MEMORY;
 impl Driver<'_> {
     /// A soft stop: the current activation has left its stack.
     pub(super) fn left(&mut self, core: &Rc<Core>) -> Step {
+        core.tape.note_way(Way::Soft);
         let why = self.meter.settle();
         let position = self.activations.get(self.current).map(|a| standing(a.task.seat()).prefix());
         self.blame(core, why, &position.unwrap_or_default());
@@ -75,6 +78,10 @@ impl Driver<'_> {
                 && core.parent.as_ref().is_none_or(|parent| parent.doomed().is_none())
             {
                 return self.reopen(core, run.exchange.get(), owner);
+            }
+            if core.tape.is_recording() && run.entry.is_call() {
+                tape::stopped(&core, &run);
+                record::deliver(self.root, &core);
             }
             let mut own = core.excuse(true);
             if run.entry.is_opening() {

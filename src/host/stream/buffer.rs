@@ -112,7 +112,7 @@ pub enum Ready {
     Line {
         keep: bool,
     },
-    /// The same without its end, if stock Lua reads it whole: 5.1 and LuaJIT lose what follows a zero byte.
+    /// The same without its end, if stock Lua reads it whole: 5.1, 5.2 and LuaJIT lose what follows a zero byte.
     Text,
     Count(usize),
 }
@@ -127,7 +127,7 @@ unsafe fn line(start: *const u8, ahead: usize) -> Option<usize> {
 /// Whether stock Lua reads this line whole.
 unsafe fn is_text(start: *const u8, length: usize) -> bool {
     // SAFETY: the caller has so many bytes there.
-    !compat::V51 || unsafe { libc::memchr(start.cast(), 0, length).is_null() }
+    !(compat::V51 || compat::V52) || unsafe { libc::memchr(start.cast(), 0, length).is_null() }
 }
 
 /// Takes an item that lies whole in the buffer, and fits in `place`: what a stock function would give.

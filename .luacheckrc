@@ -2,6 +2,11 @@
 std = "max"
 max_line_length = 140
 
+-- What these programs, which run in boxes, give to their hosts and get from them.
+files["lua-examples/persist"] = { globals = { "receive" }, read_globals = { "process" } }
+files["lua-examples/migrate"] = { globals = { "step", "report" }, read_globals = { "last", "place" } }
+files["lua-examples/agents"] = { globals = { "depart", "travel", "go_on" }, read_globals = { "ask" } }
+
 files["spec"] = { std = "max+busted" }
 
 -- Each of these is code as an attacker, or a careless host, writes it: globals and fields of libraries set, values unused

@@ -12,6 +12,7 @@ local PAGES = {
   "docs/hosts/chat-bot.md",
   "docs/hosts/grader.md",
   "docs/hosts/luv.md",
+  "docs/hosts/persistence.md",
   "docs/hosts/plugins.md",
 }
 

@@ -46,8 +46,8 @@ unsafe extern "C" fn note(info: *mut libc::dl_phdr_info, _: usize, data: *mut c_
                 start = start.min(at);
                 end = end.max(at.saturating_add(header.p_memsz));
             }
-            // SAFETY: notes are part of what is loaded.
             libc::PT_NOTE => {
+                // SAFETY: notes are part of what is loaded.
                 let notes = unsafe { std::slice::from_raw_parts(at as *const u8, header.p_memsz as usize) };
                 if let Some(id) = build_id(notes) {
                     build = id.to_vec();

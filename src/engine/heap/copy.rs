@@ -50,11 +50,16 @@ pub struct HeapParts<'a> {
     pub words: &'a [u64],
 }
 
-/// Addresses outside the heap that have moved: first, last and by how much.
-pub type Moved = [(u64, u64, u64)];
+/// Addresses outside the heap that have moved.
+pub type Moved = [Move];
+/// First, last, and by how much.
+pub type Move = (u64, u64, u64);
+
+/// Free space that is left out, and those of its pages that are not there: start and length.
+type Holes = (Vec<Gone>, Vec<(usize, usize)>);
 
 /// The free space of a heap that is worth leaving out, and the part of it that has no pages.
-fn holes(space: Space) -> Option<(Vec<Gone>, Vec<(usize, usize)>)> {
+fn holes(space: Space) -> Option<Holes> {
     let (mut holes, mut gone) = (Vec::new(), Vec::new());
     let first = bin_of(space.page.get() + 2 * ENDS);
     for index in first / 64..BIN_WORDS {

@@ -39,7 +39,7 @@ use super::objects;
 
 pub use arena::{allocate, Arena};
 pub use budget::Budget;
-pub use copy::{HeapCopy, HeapParts, Moved};
+pub use copy::{HeapCopy, HeapParts, Move, Moved};
 pub use image::Image;
 pub use portable::{Object, Portable};
 pub use slots::{fork_lock, fork_unlock, Slot};

@@ -122,7 +122,7 @@ impl Slot {
             return Some(slot);
         }
         let size = size.max(1).checked_next_multiple_of(page_size())?;
-        if base % page_size() != 0 || base >= CEILING {
+        if !base.is_multiple_of(page_size()) || base >= CEILING {
             return None;
         }
         let base = reserve::map_at(base, size)?;

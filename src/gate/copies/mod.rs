@@ -34,7 +34,7 @@ use super::parcel::{Item, Reader};
 use super::realm::Realm;
 use super::request::{Bound, Id, Reply, Request};
 use super::threads::Threads;
-use crate::engine::heap::{HeapCopy, Slot};
+use crate::engine::heap::{HeapCopy, Move, Slot};
 use crate::engine::luajit;
 use crate::lua::compat::{JIT, NO_MEMORY};
 pub use marks::Marks;
@@ -96,7 +96,7 @@ pub struct Books {
     held: RefCell<Option<Vec<(u64, u64)>>>,
     /// In a box from another process: tables that have keys which have moved, and what has moved.
     #[cfg_attr(feature = "luajit", allow(dead_code))]
-    moved: RefCell<(Vec<usize>, Vec<(u64, u64, u64)>)>,
+    moved: RefCell<(Vec<usize>, Vec<Move>)>,
 }
 
 impl Books {

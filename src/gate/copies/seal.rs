@@ -11,7 +11,7 @@ use sha2::{Digest, Sha256};
 
 use super::no_memory;
 use super::pack::{Packer, Unpacker};
-use crate::engine::heap::Moved;
+use crate::engine::heap::{Move, Moved};
 use crate::engine::objects::{holder, Object};
 use crate::gate::exchange::NoMemory;
 use crate::lua::compat;
@@ -99,11 +99,7 @@ pub(super) fn sign(image: &mut [u8], key: Option<&[u8]>) -> Option<()> {
 }
 
 /// A body out of its wrapping, and which addresses have moved. `check` is off in fuzzers alone.
-pub(super) fn open(
-    image: &[u8],
-    key: Option<&[u8]>,
-    check: bool,
-) -> Result<(Vec<u8>, Vec<(u64, u64, u64)>), String> {
+pub(super) fn open(image: &[u8], key: Option<&[u8]>, check: bool) -> Result<(Vec<u8>, Vec<Move>), String> {
     let rest = image.strip_prefix(MAGIC).ok_or("not an image of a sandbox")?;
     let (tag, rest) = rest.split_at_checked(TAG).ok_or("not an image of a sandbox")?;
     let mac = tagged(key, &[rest]).ok_or_else(no_memory)?;

@@ -83,7 +83,7 @@ pub(in crate::gate) fn call(
     }
     let (activations, waiting) = (Vec::new(), Vec::new());
     let driver = Driver { realm, root, may_wait, activations, waiting, current: 0, meter };
-    let long = driver.leave_short(core, worker, taker, said);
+    let long = driver.leave_short(core, *worker, taker, said);
     realm.nesting.set(nesting);
     realm.long.set(Some(long));
     Short::Long
@@ -95,11 +95,10 @@ impl Driver<'_> {
     fn leave_short(
         mut self,
         core: Rc<Core>,
-        worker: Box<Worker>,
+        Worker { task, run }: Worker,
         taker: usize,
         said: Option<Result<Event, Finish>>,
     ) -> (Outcome, *mut Exchange) {
-        let Worker { task, run } = *worker;
         take_room(self.realm, &run, taker);
         let exchange = run.exchange.get();
         let room = self.activations.try_reserve(1).is_ok() && self.waiting.try_reserve(1).is_ok();

@@ -117,7 +117,7 @@ fn in_another_slot_what_points_into_the_heap_is_moved_and_nothing_else() {
     let (into, out) = candidates(&h);
     let (a, b) = (block(&h, &into), block(&h, &out));
     // An address that doesn't lie on words is none.
-    let mut across = vec![0u8; 24];
+    let mut across = [0u8; 24];
     across[4..12].copy_from_slice(&into[2].to_ne_bytes());
     let across: Vec<u64> = across.chunks(8).map(|w| u64::from_ne_bytes(w.try_into().unwrap())).collect();
     let c = block(&h, &across);

@@ -8,6 +8,7 @@ use super::pages::FOOTPRINT_SLACK;
 use super::slots::page_size;
 use super::*;
 
+mod copies;
 mod limits;
 mod space;
 mod stress;

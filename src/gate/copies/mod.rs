@@ -14,6 +14,8 @@ mod marks;
 pub mod pack;
 pub mod saved;
 mod seal;
+#[cfg(test)]
+mod tests;
 
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;

@@ -16,10 +16,10 @@ use crate::engine::objects::{holder, Object};
 use crate::gate::exchange::NoMemory;
 use crate::lua::compat;
 
-const MAGIC: &[u8; 8] = b"safelua\x1a";
-const TAG: usize = 32;
+pub(super) const MAGIC: &[u8; 8] = b"safelua\x1a";
+pub(super) const TAG: usize = 32;
 /// Raised whenever anything in an image changes its meaning.
-const FORMAT: u64 = 1;
+pub(super) const FORMAT: u64 = 1;
 /// LZ4 makes no more of a byte.
 const RATIO: usize = 256;
 
@@ -86,11 +86,16 @@ pub(super) fn seal(body: &[u8], key: Option<&[u8]>) -> Result<Vec<u8>, String> {
     let place = image.get_mut(start..).unwrap_or_default();
     let len = lz4_flex::block::compress_into(body, place).map_err(|_| no_memory())?;
     image.truncate(start + len);
-    let tag = tagged(key, &[image.get(MAGIC.len() + TAG..).unwrap_or_default()]).ok_or_else(no_memory)?;
-    if let Some(place) = image.get_mut(MAGIC.len()..MAGIC.len() + TAG) {
-        place.copy_from_slice(&tag.finalize().into_bytes());
-    }
+    sign(&mut image, key).ok_or_else(no_memory)?;
     Ok(image)
+}
+
+/// Writes the tag over all that follows it.
+pub(super) fn sign(image: &mut [u8], key: Option<&[u8]>) -> Option<()> {
+    let (head, rest) = image.split_at_mut_checked(MAGIC.len() + TAG)?;
+    let tag = tagged(key, &[rest])?;
+    head.get_mut(MAGIC.len()..)?.copy_from_slice(&tag.finalize().into_bytes());
+    Some(())
 }
 
 /// A body out of its wrapping, and which addresses have moved. `check` is off in fuzzers alone.

@@ -16,18 +16,19 @@ use super::arena::Arena;
 use super::blocks::{block_size, Space, HEADER, UNIT};
 use super::Heap;
 
-const V51: bool = cfg!(any(feature = "lua51", feature = "lua52"));
+/// Nodes that hold their keys' links behind them.
+const LONG_NODES: bool = cfg!(any(feature = "lua51", feature = "lua52"));
 const V54: bool = cfg!(any(feature = "lua54", feature = "lua55"));
 
 /// Offsets in a table, and its size.
 const TYPE: usize = 8;
 const LOG_NODES: usize = 11;
-const NODES: usize = if V51 { 32 } else { 24 };
-const TABLE: usize = if V51 { 64 } else { 56 };
+const NODES: usize = if cfg!(feature = "lua51") { 32 } else { 24 };
+const TABLE: usize = if cfg!(feature = "lua51") { 64 } else { 56 };
 /// Offsets in a node, and its size: the value lies at its beginning.
 const NODE: usize = if V54 {
     24
-} else if V51 {
+} else if LONG_NODES {
     40
 } else {
     32
@@ -115,8 +116,10 @@ impl Heap {
                     let inside = first.wrapping_sub(base) < space.top.get()
                         && first % UNIT == 0
                         && first > base + HEADER;
+                    // A block may be a little longer than what was asked for.
+                    let fits = |len| space.size_of(first - base) >= block_size(len);
                     if inside
-                        && Some(space.size_of(first - base)) == count.checked_mul(NODE).map(block_size)
+                        && count.checked_mul(NODE).is_some_and(fits)
                         && moved_nodes(first, count, has_moved).next().is_some()
                     {
                         found.try_reserve(1).ok()?;

@@ -30,6 +30,14 @@ grants:
   --env NAME[=VALUE]      a variable of the environment; without a value, the one of this process
   --module NAME=PATH      what require "NAME" gives: a Lua file
 
+  --record FILE           writes down everything that the script is told, as a journal
+  --replay FILE           runs a journal again: the same outputs, errors and status, with no script, input or grant
+
+  --save-on-exit FILE     when the script has ended, however it did, writes the box to this file, unless a limit killed it
+  --restore FILE          runs the code in the box that was saved there, not in a new one; limits are those it was saved
+                          with unless set, grants are given anew
+  --key FILE              signs the image by what this file holds, and refuses one that isn't signed so
+
   --report[=json]         at the end, tells on stderr how it came out and what it used; on a terminal, how far it
                           is while it runs and is silent
 

@@ -1,6 +1,7 @@
 --- One box with what is to run in it, and how that came out.
 
 local sandbox = require("sandbox")
+local image = require("safelua.image")
 local options = require("safelua.options")
 
 local Job = {}
@@ -31,24 +32,57 @@ local function new_box(settings)
         end
     end
     wanted.per = settings.interactive and "call" or nil
-    local box = checked(sandbox.new, wanted)
+    local box
+    if settings.restore then
+        -- A prompt may have saved it.
+        wanted.modules, wanted.per = nil, wanted.per or "life"
+        box = image.restore(settings, wanted, plain)
+    else
+        box = checked(sandbox.new, wanted)
+    end
     if settings.limits.files then
         checked(box.limits, box, { files = settings.limits.files })
     end
     return box
 end
 
+local function open_file(option, path)
+    local file, message = io.open(path, "wb")
+    if not file then
+        options.refuse("option '%s': %s", option, message)
+    end
+    return file
+end
+
+--- A job of a box that has run already.
+function Job.over(box, name)
+    return setmetatable({ box = box, name = name, args = {} }, Job)
+end
+
 --- A job for a box of its own. `script`: a path, `"-"` for stdin, or nil; `args`: what it gets as `...`, and in `arg`, with the
 -- script's name at 0.
 function Job.new(settings, script, args)
+    if settings.save then
+        image.prepare(settings)
+    end
     local box = new_box(settings)
+    local journal = settings.record and open_file("--record", settings.record)
+    if journal then
+        -- Before anything has been called inside.
+        local ok, message = pcall(box.record, box, journal)
+        if not ok then
+            options.refuse("option '--record': %s", plain(message))
+        end
+    end
     local given = { [0] = script or "safelua" }
     for i, value in ipairs(args) do
         given[i] = value
     end
     box:set("arg", given)
     box:env(settings.env)
-    return setmetatable({ box = box, script = script, args = args, name = script == "-" and "stdin" or script }, Job)
+    local job = { box = box, script = script, args = args, name = script == "-" and "stdin" or script, journal = journal }
+    job.settings = settings.save and settings
+    return setmetatable(job, Job)
 end
 
 local unpack = rawget(table, "unpack") or rawget(_G, "unpack")
@@ -91,6 +125,40 @@ function Job:exit_code()
     return type(usage) == "table" and usage.exit or nil
 end
 
+-- Ends a recording; what its file refuses is an error of the job, if it has no other.
+function Job:end_recording()
+    if not self.journal then
+        return
+    end
+    local ok, message = true, nil
+    if self.status ~= "closed" then
+        ok, message = pcall(self.box.record, self.box, nil)
+    end
+    local closed, wrong = self.journal:close()
+    self.journal = nil
+    if self.exit == 0 and not (ok and closed) then
+        self.exit, self.error = 1, "the journal is not whole: " .. (ok and tostring(wrong) or plain(message))
+    end
+end
+
+-- Saves the box for `--save-on-exit`; what is in the way is told beside any other error.
+function Job:save_image()
+    if not self.settings then
+        return
+    end
+    local ok, saved, message
+    if self.quiet then
+        ok, saved, message = true, false, "nobody reads the output any more"
+    else
+        ok, saved, message = pcall(image.save, self.settings, self.box)
+    end
+    if not (ok and saved) then
+        message = "the box is not saved: " .. (ok and message or plain(saved))
+        self.error = self.error and self.error .. "\nsafelua: " .. message or message
+        self.exit = self.exit ~= 0 and self.exit or 1
+    end
+end
+
 --- Notes the outcome of a run.
 function Job:ended(ok, value)
     if self.finished then
@@ -108,6 +176,8 @@ function Job:ended(ok, value)
     else
         self.exit, self.error = self:failed(value)
     end
+    self:end_recording()
+    self:save_image()
 end
 
 --- The exit status and the words for what a call raised.

@@ -123,6 +123,16 @@ local function run_one(settings, here)
     return conclude({ job }, settings, here)
 end
 
+local function run_journal(settings, here)
+    local job, wrong = require("safelua.replay")(settings)
+    if job then
+        return conclude({ job }, settings, here)
+    end
+    settings.stop_progress()
+    complain(wrong)
+    return 1
+end
+
 local function run(args)
     local settings = options.read(args)
     settings.stop_progress = function() end
@@ -130,7 +140,7 @@ local function run(args)
         io.stdout:write(require("safelua.help"))
         return 0
     end
-    local nothing = not settings.operands[1] and not settings.codes[1]
+    local nothing = not (settings.operands[1] or settings.codes[1] or settings.replay)
     if settings.version then
         print(version())
         if nothing and not settings.interactive then
@@ -145,7 +155,7 @@ local function run(args)
     if settings.report and here.stderr and not settings.interactive then
         settings.stop_progress = progress(settings)
     end
-    local road = settings.pipe and run_pipe or run_one
+    local road = settings.replay and run_journal or settings.pipe and run_pipe or run_one
     return road(settings, here)
 end
 

@@ -90,6 +90,12 @@ local function flag(name)
     end
 end
 
+local function path(name)
+    return function(settings, value)
+        settings[name] = value
+    end
+end
+
 -- `takes`: a value must follow; `may`: one may be attached with `=`.
 local KNOWN = {
     ["-e"] = { takes = "code", set = function(settings, value) table.insert(settings.codes, value) end },
@@ -109,6 +115,11 @@ local KNOWN = {
     ["--env"] = { takes = "NAME or NAME=VALUE", set = environment },
     ["--module"] = { takes = "NAME=PATH", set = module },
     ["--report"] = { may = true, set = report },
+    ["--record"] = { takes = "a file", set = path("record") },
+    ["--replay"] = { takes = "a file", set = path("replay") },
+    ["--restore"] = { takes = "a file", set = path("restore") },
+    ["--save-on-exit"] = { takes = "a file", set = path("save") },
+    ["--key"] = { takes = "a file", set = path("key") },
     ["--pipe"] = { set = flag("pipe") },
 }
 
@@ -169,6 +180,38 @@ local function option(settings, args, i)
     return i + 1
 end
 
+-- Options that can't go together.
+local function check(settings)
+    local code = settings.codes[1] and "-e" or settings.interactive and "-i" or nil
+    local image = settings.restore and "--restore" or settings.save and "--save-on-exit" or nil
+    local other = code or settings.record and "--record" or image
+    if settings.key and not image then
+        misuse("option '--key' is for '--restore' and '--save-on-exit'")
+    end
+    if settings.restore then
+        -- What the modules give was in the box when it was saved.
+        local refused = settings.record and "--record" or next(settings.modules) and "--module"
+        if refused then
+            misuse("option '%s' can't be used with '--restore'", refused)
+        end
+    end
+    if settings.pipe then
+        if #settings.operands == 0 then
+            misuse("option '--pipe' needs scripts")
+        elseif other then
+            misuse("option '%s' can't be used with '--pipe'", other)
+        end
+    end
+    if settings.replay then
+        other = other or settings.pipe and "--pipe"
+        if other then
+            misuse("option '%s' can't be used with '--replay'", other)
+        elseif settings.operands[1] then
+            misuse("option '--replay' runs no script")
+        end
+    end
+end
+
 --- Reads a command line. Raises a misuse.
 function options.read(args)
     local settings = { limits = {}, files = {}, env = {}, modules = {}, codes = {}, operands = {} }
@@ -187,13 +230,7 @@ function options.read(args)
             i = option(settings, args, i)
         end
     end
-    if settings.pipe then
-        if #settings.operands == 0 then
-            misuse("option '--pipe' needs scripts")
-        elseif settings.interactive or settings.codes[1] then
-            misuse("option '%s' can't be used with '--pipe'", settings.interactive and "-i" or "-e")
-        end
-    end
+    check(settings)
     return settings
 end
 

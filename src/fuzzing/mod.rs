@@ -1,4 +1,4 @@
-//! What the fuzzers and `cargo test` feed with bytes: [`parcel`] and [`options`]. Each panics where a promise is broken.
+//! What the fuzzers and `cargo test` feed with bytes: [`parcel`], [`options`] and [`image`]. Each panics where a promise is broken.
 //!
 //! | promise | seen how |
 //! |---|---|
@@ -6,6 +6,7 @@
 //! | decoding takes no more memory than the bytes warrant | the heap is measured |
 //! | what has crossed to another state and back is the same | `same.lua`, with cycles, sharing, functions and streams |
 //! | any table of options makes a box that keeps to them, or an error that names what is wrong | `options.lua` |
+//! | any saved image, whatever its tag, is an error, nonsense, or a snapshot that is written as it was read | it is written again |
 //!
 //! # Safety
 //! The states are made here, used by the thread that made them, and never closed (a fuzzer ends by its own exit).
@@ -25,11 +26,19 @@ use std::os::raw::{c_int, c_void};
 
 use mlua::ffi::{luaL_newstate, luaL_openlibs};
 
+use crate::gate::copies::saved;
 use crate::gate::exchange::Exchange;
 use crate::gate::link::Link;
 use crate::gate::request::Id;
 use crate::host::handle;
 use crate::lua::{function, State};
+
+/// Takes bytes for a saved image whose tag nobody checks, and for the body of one.
+pub fn image(data: &[u8]) {
+    // Most are errors, and that is all that is asked of them.
+    let _ = saved::try_open(data, false);
+    let _ = saved::try_body(data);
+}
 
 /// What a job for a Lua state is given: bytes in, and how it went.
 struct Job<'a> {

@@ -91,17 +91,20 @@
 -- @usage assert(sandbox.run("local a, b = ... return a + b", { cpu = 0.1 }, 2, 3) == 5)
 
 --- Runs a box again by a journal that `box:record` has written.
--- It gives the same outputs, errors, iteration orders and instruction counts, and needs none of the host's functions, streams or files. It has to be
+-- It gives the same outputs, errors, iteration orders and instruction counts, and needs none of the host's functions, streams or files.
+--   It has to be
 -- the same builds of Lua and of this library; on LuaJIT the recorded box has to be closed. A journal is as powerful as machine code: replay
 -- what you have recorded yourself.
 -- @function replay
 -- @tparam string|function|file journal the journal, or a reader (which gives pieces, and nil or `""` at the end), or an open file
--- @tparam[opt] table options `to`: the number of the event to stop after, with the call under way left where it stands; `stdout`, `stderr`: file
+-- @tparam[opt] table options `to`: the number of the event to stop after, with the call under way left where it stands; `stdout`,
+--   `stderr`: file
 --   handles for what the box writes there
 -- @return the box, as it was after the last event
 -- @treturn number events that were replayed
 -- @treturn ?string `"truncated"` if the journal has no end of its own: it was cut, or the box is recorded still
--- @raise where the run departs: `event 17: the journal has write of 5 bytes (checksum ...) to stdout, the run read of a line from stdin`; `the journal
+-- @raise where the run departs: `event 17: the journal has write of 5 bytes (checksum ...) to stdout, the run read of a line from
+--   stdin`; `the journal
 --   is damaged at byte 1234`; `this is no journal`; where it was made by other builds
 -- @usage
 -- local box, events = sandbox.replay(io.open("box.journal", "rb"), { to = 100 })
@@ -266,7 +269,8 @@
 -- @function box:rollback
 -- @tparam mark mark of this box
 
---- Makes an independent box in the same state, boxes below included: same streams, environment and functions of the owner's, same limits with
+--- Makes an independent box in the same state, boxes below included: same streams, environment and functions of the owner's, same limits
+--   with
 -- nothing spent. Files that it has open are shared as after a fork. Not on LuaJIT.
 -- @function box:clone
 -- @tparam[opt] table options limits that differ, see `options`

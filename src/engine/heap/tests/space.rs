@@ -76,7 +76,8 @@ fn taking_and_releasing_leaves_nothing_behind() {
         }
         let after = process();
         assert_eq!(before.1, after.1, "mappings");
-        assert!(after.0 <= before.0 + (256 << 10), "resident: {} to {}", before.0, after.0);
+        // The system's count may be off by 64 pages for each processor; a page left behind in each round would be 4 MB.
+        assert!(after.0 <= before.0 + (2 << 20), "resident: {} to {}", before.0, after.0);
     });
 }
 
@@ -86,7 +87,7 @@ fn a_crowd_leaves_its_pages_behind_only_up_to_a_bound() {
         let before = process();
         let crowd: Vec<_> = (0..600).map(|_| Slot::take(1 << 20).unwrap()).collect();
         crowd.iter().for_each(|s| touch(s, 0, 200 << 10));
-        assert!(process().0 >= before.0 + 600 * (200 << 10));
+        assert!(process().0 + (2 << 20) >= before.0 + 600 * (200 << 10));
         crowd.into_iter().for_each(|s| s.release(200 << 10));
         let after = process();
         assert!(after.0 <= before.0 + (9 << 20), "resident: {} to {}", before.0, after.0);

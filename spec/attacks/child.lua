@@ -226,6 +226,8 @@ local function silence(seen)
 end
 
 local function all()
+  -- The first stream puts a `lines` of its own into the host's methods: the host's doing, not the attack's.
+  sandbox.newstream():close()
   local noted = invariants.take()
   for number = 1, read.boxes do silence(attack(number, read.boxes)) end
   check(bounded("a fresh box", 1, sandbox.run, "return 1 + 1")[2] == 2, "a fresh box does not work at the end")

@@ -10,14 +10,41 @@ use std::os::raw::{c_int, c_void};
 use once_cell::sync::Lazy;
 
 /// A loaded program or library.
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Object {
-    pub start: u64,
-    pub end: u64,
+    /// Its path; the program has none.
+    pub name: Vec<u8>,
     /// What its linker has written into it to tell it from others; empty if it has not.
     pub build: Vec<u8>,
+    pub start: u64,
+    pub end: u64,
 }
 
-/// The objects that were loaded when this was first asked. Those that hold code of Lua's or ours are never unloaded.
+impl Object {
+    pub fn contains(&self, address: u64) -> bool {
+        self.start <= address && address < self.end
+    }
+
+    /// Whether this is the same build as `other`.
+    pub fn is_build_of(&self, other: &Object) -> bool {
+        let same_size = self.end.wrapping_sub(self.start) == other.end.wrapping_sub(other.start);
+        same_size && if other.build.is_empty() { self.name == other.name } else { self.build == other.build }
+    }
+
+    /// Its name and build id, for a message.
+    pub fn shown(&self) -> String {
+        let name =
+            if self.name.is_empty() { "the interpreter".into() } else { String::from_utf8_lossy(&self.name) };
+        let id = self.build_shown();
+        format!("{name} ({})", if id.is_empty() { "no build id" } else { &id })
+    }
+
+    /// The beginning of its build id, for a message.
+    pub fn build_shown(&self) -> String {
+        self.build.iter().take(8).map(|byte| format!("{byte:02x}")).collect()
+    }
+}
+
 static LOADED: Lazy<Vec<Object>> = Lazy::new(|| {
     let mut objects: Vec<Object> = Vec::new();
     // SAFETY: the callback gets the pointer that is passed here.
@@ -25,9 +52,14 @@ static LOADED: Lazy<Vec<Object>> = Lazy::new(|| {
     objects
 });
 
+/// The objects that were loaded when this was first asked. Those that hold code of Lua's or ours are never unloaded.
+pub fn loaded() -> &'static [Object] {
+    &LOADED
+}
+
 /// The object that an address lies in.
 pub fn holder(address: u64) -> Option<&'static Object> {
-    LOADED.iter().find(|object| object.start <= address && address < object.end)
+    loaded().iter().find(|object| object.contains(address))
 }
 
 unsafe extern "C" fn note(info: *mut libc::dl_phdr_info, _: usize, data: *mut c_void) -> c_int {
@@ -38,26 +70,30 @@ unsafe extern "C" fn note(info: *mut libc::dl_phdr_info, _: usize, data: *mut c_
     }
     // SAFETY: as above.
     let headers = unsafe { std::slice::from_raw_parts(info.dlpi_phdr, usize::from(info.dlpi_phnum)) };
-    let (mut start, mut end, mut build) = (u64::MAX, 0, Vec::new());
+    let mut object = Object { start: u64::MAX, ..Object::default() };
+    if !info.dlpi_name.is_null() {
+        // SAFETY: as above: a string.
+        object.name.extend_from_slice(unsafe { CStr::from_ptr(info.dlpi_name) }.to_bytes());
+    }
     for header in headers {
         let at = info.dlpi_addr.wrapping_add(header.p_vaddr);
         match header.p_type {
             libc::PT_LOAD => {
-                start = start.min(at);
-                end = end.max(at.saturating_add(header.p_memsz));
+                object.start = object.start.min(at);
+                object.end = object.end.max(at.saturating_add(header.p_memsz));
             }
             libc::PT_NOTE => {
                 // SAFETY: notes are part of what is loaded.
                 let notes = unsafe { std::slice::from_raw_parts(at as *const u8, header.p_memsz as usize) };
                 if let Some(id) = build_id(notes) {
-                    build = id.to_vec();
+                    object.build = id.to_vec();
                 }
             }
             _ => {}
         }
     }
-    if start < end {
-        objects.push(Object { start, end, build });
+    if object.start < object.end {
+        objects.push(object);
     }
     0
 }

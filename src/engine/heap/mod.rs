@@ -41,7 +41,7 @@ pub use arena::{allocate, Arena};
 pub use budget::Budget;
 pub use copy::{HeapCopy, HeapParts, Move, Moved};
 pub use image::Image;
-pub use portable::{Object, Portable};
+pub use portable::Portable;
 pub use slots::{fork_lock, fork_unlock, Slot};
 
 /// A heap: its slot, its budget, and between them what was charged.

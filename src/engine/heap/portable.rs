@@ -9,45 +9,14 @@
 //! whoever loads one has checked where it comes from.
 #![allow(unsafe_code)]
 
-use std::ffi::CStr;
-use std::os::raw::{c_int, c_void};
 use std::ptr;
 
 use super::arena::Arena;
 use super::image::points_into;
 use super::Heap;
+use crate::engine::objects::{loaded, Object};
 
 const WORD: usize = size_of::<u64>();
-
-/// A loaded object.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Object {
-    pub name: Vec<u8>,
-    /// Its build id; empty where it has none.
-    pub id: Vec<u8>,
-    pub start: u64,
-    pub end: u64,
-}
-
-impl Object {
-    fn contains(&self, word: u64) -> bool {
-        self.start <= word && word < self.end
-    }
-
-    /// Whether this is the same build as `other`.
-    fn is_build_of(&self, other: &Object) -> bool {
-        let same_size = self.end.wrapping_sub(self.start) == other.end.wrapping_sub(other.start);
-        same_size && if other.id.is_empty() { self.name == other.name } else { self.id == other.id }
-    }
-
-    /// Its name and build id, for a message.
-    fn shown(&self) -> String {
-        let name =
-            if self.name.is_empty() { "the interpreter".into() } else { String::from_utf8_lossy(&self.name) };
-        let id: String = self.id.iter().take(8).map(|b| format!("{b:02x}")).collect();
-        format!("{name} ({})", if id.is_empty() { "no build id" } else { &id })
-    }
-}
 
 /// A heap as bytes.
 #[derive(Debug, Default, PartialEq)]
@@ -58,57 +27,6 @@ pub struct Portable {
     pub words: Vec<u64>,
     /// The loaded objects that it points into.
     pub objects: Vec<Object>,
-}
-
-/// All loaded objects of this process.
-fn loaded() -> Vec<Object> {
-    unsafe extern "C" fn note(info: *mut libc::dl_phdr_info, _: usize, data: *mut c_void) -> c_int {
-        let all = &mut *(data as *mut Vec<Object>);
-        let info = &*info;
-        if info.dlpi_phdr.is_null() || all.try_reserve(1).is_err() {
-            return 0;
-        }
-        let mut object = Object { start: u64::MAX, ..Object::default() };
-        if !info.dlpi_name.is_null() {
-            object.name.extend_from_slice(CStr::from_ptr(info.dlpi_name).to_bytes());
-        }
-        for header in std::slice::from_raw_parts(info.dlpi_phdr, usize::from(info.dlpi_phnum)) {
-            let start = info.dlpi_addr + header.p_vaddr;
-            match header.p_type {
-                libc::PT_LOAD => {
-                    object.start = object.start.min(start);
-                    object.end = object.end.max(start + header.p_memsz);
-                }
-                libc::PT_NOTE if object.id.is_empty() => {
-                    let notes = std::slice::from_raw_parts(start as *const u8, header.p_memsz as usize);
-                    object.id = build_id(notes).unwrap_or_default().to_vec();
-                }
-                _ => {}
-            }
-        }
-        if object.start < object.end {
-            all.push(object);
-        }
-        0
-    }
-    let mut all: Vec<Object> = Vec::new();
-    // SAFETY: the callback gets the pointer that is passed here; headers, names and notes of an object are mapped while it is loaded.
-    unsafe { libc::dl_iterate_phdr(Some(note), (&raw mut all).cast()) };
-    all
-}
-
-/// The build id among the notes of an object.
-fn build_id(mut notes: &[u8]) -> Option<&[u8]> {
-    const BUILD_ID: u32 = 3;
-    let word = |at: usize, notes: &[u8]| Some(u32::from_ne_bytes(notes.get(at..at + 4)?.try_into().ok()?));
-    loop {
-        let (name, desc, kind) = (word(0, notes)? as usize, word(4, notes)? as usize, word(8, notes)?);
-        let from = 12 + name.next_multiple_of(4);
-        if kind == BUILD_ID && notes.get(12..12 + name)? == b"GNU\0" {
-            return notes.get(from..from + desc);
-        }
-        notes = notes.get(from + desc.next_multiple_of(4)..)?;
-    }
 }
 
 impl Heap {
@@ -124,18 +42,16 @@ impl Heap {
             words.set_len(top / WORD);
         }
         let head = size_of::<Arena>() / WORD;
-        let mut objects = loaded();
-        let mut met = vec![false; objects.len()];
+        let mut met = vec![false; loaded().len()];
         for &word in words.iter().skip(head) {
             if points_into(word, base, brk) {
                 continue;
             }
-            if let Some((_, met)) = objects.iter().zip(&mut met).find(|(object, _)| object.contains(word)) {
+            if let Some((_, met)) = loaded().iter().zip(&mut met).find(|(object, _)| object.contains(word)) {
                 *met = true;
             }
         }
-        let mut met = met.into_iter();
-        objects.retain(|_| met.next() == Some(true));
+        let objects = loaded().iter().zip(met).filter(|(_, met)| *met).map(|(object, _)| object.clone()).collect();
         // Where this process keeps its own pointers is nobody's business.
         if let Some(head) = words.get_mut(..head) {
             Arena::blind(head);
@@ -157,13 +73,12 @@ impl Heap {
         if len < size_of::<Arena>() || len > size || size > self.slot_size() {
             return broken();
         }
-        let here = loaded();
         let mut moves = Vec::new();
         for object in &image.objects {
-            match here.iter().find(|other| other.is_build_of(object)) {
+            match loaded().iter().find(|other| other.is_build_of(object)) {
                 Some(other) => moves.push((object, other.start.wrapping_sub(object.start))),
                 None => {
-                    let other = here.iter().find(|other| other.name == object.name);
+                    let other = loaded().iter().find(|other| other.name == object.name);
                     let found =
                         other.map_or("not loaded here".to_owned(), |other| format!("here {}", other.shown()));
                     return Err(format!("other build: {}, {found}", object.shown()));

@@ -29,10 +29,6 @@ struct Builds {
     objects: [&'static Object; 2],
 }
 
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().take(8).map(|byte| format!("{byte:02x}")).collect()
-}
-
 /// Where Lua's code and ours lie, and which builds they are; `None` where they can't be told from others.
 fn builds() -> Option<Builds> {
     let lua = holder(compat::own_address() as u64)?;
@@ -44,8 +40,8 @@ fn builds() -> Option<Builds> {
     let named = format!(
         "{} ({}) and safelua {version} ({}), {arch}",
         compat::NAME,
-        hex(&lua.build),
-        hex(&ours.build)
+        lua.build_shown(),
+        ours.build_shown()
     );
     Some(Builds { named, objects: [lua, ours] })
 }

@@ -2,7 +2,8 @@
 //! writes it down, since where such a stop came can't be told by any count.
 
 use super::frame::{put, put_bytes, Reader};
-use crate::engine::heap::{Object, Portable};
+use crate::engine::heap::Portable;
+use crate::engine::objects::Object;
 use crate::gate::core::Core;
 use crate::gate::ledger::{Books, Way};
 
@@ -128,9 +129,9 @@ impl State {
         put(&mut to, heap.base);
         put(&mut to, heap.size);
         put(&mut to, heap.objects.len() as u64);
-        for Object { name, id, start, end } in &heap.objects {
+        for Object { name, build, start, end } in &heap.objects {
             put_bytes(&mut to, name);
-            put_bytes(&mut to, id);
+            put_bytes(&mut to, build);
             put(&mut to, *start);
             put(&mut to, *end);
         }
@@ -151,8 +152,8 @@ impl State {
         let count = r.size().filter(|&n| n < 1000)?;
         let mut objects = Vec::new();
         for _ in 0..count {
-            let (name, id) = (r.bytes()?.to_vec(), r.bytes()?.to_vec());
-            objects.push(Object { name, id, start: r.number()?, end: r.number()? });
+            let (name, build) = (r.bytes()?.to_vec(), r.bytes()?.to_vec());
+            objects.push(Object { name, build, start: r.number()?, end: r.number()? });
         }
         let len = r.size()?;
         let packed = r.bytes()?;

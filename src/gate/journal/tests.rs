@@ -6,7 +6,8 @@ use super::event::{Event, Stop, Way};
 use super::frame::{seal, Reader, MAGIC};
 use super::opened::{open, Events};
 use super::state::{Outside, State};
-use crate::engine::heap::{Object, Portable};
+use crate::engine::heap::Portable;
+use crate::engine::objects::Object;
 use crate::gate::core::Kind;
 use crate::gate::limits::Limit;
 use crate::gate::request::{Entry, Format, Reply, Request, Stream, StreamOp};
@@ -101,7 +102,7 @@ fn events_come_back() {
 fn state() -> State {
     let mut outside = Outside { threads: vec![true, false], exit: Some(-1), ..Outside::default() };
     outside.books[0].list.push((1, 2));
-    let object = Object { name: b"lua".to_vec(), id: vec![1; 20], start: 4096, end: 8192 };
+    let object = Object { name: b"lua".to_vec(), build: vec![1; 20], start: 4096, end: 8192 };
     let heap = Portable { base: 1 << 44, size: 1 << 20, words: (0..1000).collect(), objects: vec![object] };
     State { outside, heap }
 }

@@ -5,18 +5,7 @@ local command = require "spec.command"
 
 local it_unless = helpers.it_unless
 
---- Runs it, asserts its exit status, and gives what it wrote.
-local function run(status, args, input)
-  local ended, out, err = command.run(args, input)
-  assert.equal(status, ended, err)
-  return out, err
-end
-
-local function has(text, ...)
-  for _, part in ipairs { ... } do
-    assert(text:find(part, 1, true), ("%q is not in %q"):format(part, text))
-  end
-end
+local run, has = command.expect, command.has
 
 describe("safelua", function()
   after_each(helpers.tidy)

@@ -8,16 +8,10 @@ local function script(code) return (helpers.file(code)) end
 
 --- Runs scripts as a pipeline, with options before them; asserts the exit status.
 local function pipe(status, args, input)
-  local ended, out, err = command.run({ "--pipe", helpers.unpack(args) }, input)
-  assert.equal(status, ended, err)
-  return out, err
+  return command.expect(status, { "--pipe", helpers.unpack(args) }, input)
 end
 
-local function has(text, ...)
-  for _, part in ipairs { ... } do
-    assert(text:find(part, 1, true), ("%q is not in %q"):format(part, text))
-  end
-end
+local has = command.has
 
 local UPPER = "for line in io.lines() do print((line:upper())) end"
 local COUNT = "local n = 0 for line in io.lines() do n = n + 1 end print(n)"

@@ -3,17 +3,7 @@
 local helpers = require "spec.helpers"
 local command = require "spec.command"
 
-local function run(status, args, input)
-  local ended, out, err = command.run(args, input)
-  assert.equal(status, ended, err)
-  return out, err
-end
-
-local function has(text, ...)
-  for _, part in ipairs { ... } do
-    assert(text:find(part, 1, true), ("%q is not in %q"):format(part, text))
-  end
-end
+local run, has = command.expect, command.has
 
 --- Asserts that a recorded run and its replay, without the script and its input, come out the same.
 local function same_again(status, args, input)

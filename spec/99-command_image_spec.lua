@@ -6,17 +6,7 @@ local command = require "spec.command"
 local elsewhere = helpers.is_jit and "LuaJIT hashes whole addresses: a box comes back only where it lay"
 local it_unless = helpers.it_unless
 
-local function run(status, args, input)
-  local ended, out, err = command.run(args, input)
-  assert.equal(status, ended, err)
-  return out, err
-end
-
-local function has(text, ...)
-  for _, part in ipairs { ... } do
-    assert(text:find(part, 1, true), ("%q is not in %q"):format(part, text))
-  end
-end
+local run, has = command.expect, command.has
 
 --- The content of a file, or nil.
 local function content(path)

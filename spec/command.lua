@@ -1,5 +1,6 @@
 --- Running the `safelua` command by the Lua that runs the specs.
 
+local assert = require "luassert"
 local helpers = require "spec.helpers"
 
 local command = {}
@@ -37,6 +38,20 @@ end
 --- Runs the command with these arguments and this on its stdin.
 function command.run(args, input)
   return command.shell(command.line(helpers.unpack(args)), input)
+end
+
+--- The same, and asserts its exit status; gives what it wrote.
+function command.expect(status, args, input)
+  local ended, out, err = command.run(args, input)
+  assert.equal(status, ended, err)
+  return out, err
+end
+
+--- Asserts that a text has all these parts.
+function command.has(text, ...)
+  for _, part in ipairs { ... } do
+    assert(text:find(part, 1, true), ("%q is not in %q"):format(part, text))
+  end
 end
 
 return command

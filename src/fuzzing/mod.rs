@@ -16,6 +16,8 @@ mod options;
 mod parcel;
 mod program;
 #[cfg(test)]
+pub mod random;
+#[cfg(test)]
 mod replay;
 
 pub use options::options;

@@ -4,22 +4,7 @@
 use std::fs;
 use std::path::Path;
 
-/// SplitMix64: the same mutations in every run.
-struct Random(u64);
-
-impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
-    }
-
-    fn below(&mut self, n: usize) -> usize {
-        (self.next() % n.max(1) as u64) as usize
-    }
-}
+use super::random::{times, Random};
 
 fn corpus(target: &str) -> Vec<Vec<u8>> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/corpus").join(target);
@@ -34,7 +19,7 @@ fn mutate(random: &mut Random, seeds: &[Vec<u8>]) -> Vec<u8> {
     for _ in 0..=random.below(4) {
         let at = random.below(bytes.len());
         match random.below(7) {
-            0 if !bytes.is_empty() => bytes[at] = random.next() as u8,
+            0 if !bytes.is_empty() => bytes[at] = random.number() as u8,
             1 if !bytes.is_empty() => bytes[at] ^= 1 << random.below(8),
             2 => bytes.truncate(at),
             3 => bytes.insert(at, random.below(12) as u8),
@@ -63,10 +48,8 @@ fn replay(target: &str, entry: fn(&[u8]), mutations: usize) {
     for seed in &seeds {
         entry(seed);
     }
-    // Under valgrind a fiftieth has to do.
-    let mutations = if std::env::var_os("SAFELUA_VALGRIND").is_some() { mutations / 50 } else { mutations };
     let mut random = Random(0x005a_feba);
-    for _ in 0..mutations {
+    for _ in 0..times(mutations) {
         let bytes = mutate(&mut random, &seeds);
         // What fails is shown by the test's own output.
         println!("{}", bytes.iter().map(|b| format!("{b:02x}")).collect::<String>());

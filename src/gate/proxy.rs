@@ -26,7 +26,7 @@ use super::request::{Entry, Request};
 use super::short;
 use super::trace;
 use super::waiting::{self, wrap, Road};
-use crate::lua::{function, Kind, State};
+use crate::lua::{function, State};
 
 /// What a proxy's userdata holds.
 #[derive(Clone, Copy)]
@@ -80,15 +80,9 @@ impl Proxy {
 
 /// The proxy in the userdata at `index`, if it is one.
 pub fn proxy_in<'a>(s: State, index: c_int) -> Option<&'a mut Proxy> {
-    let place = s.userdata(index) as *mut Proxy;
-    if place.is_null() || s.kind(index) != Kind::Userdata || !s.metatable(index) {
-        return None;
-    }
-    s.registry_get(proxy_key());
-    let ours = s.raw_equal(-1, -2);
-    s.pop(2);
+    let place = s.userdata_of(index, proxy_key()) as *mut Proxy;
     // SAFETY: only `push_proxy` gives out this metatable, with memory of this size; the value on the stack keeps it alive.
-    ours.then(|| unsafe { &mut *place })
+    unsafe { place.as_mut() }
 }
 
 /// The proxy behind the function at `index`, if it is one.

@@ -26,7 +26,7 @@ use super::realm::{self, Realm};
 use super::request::{Entry, Id, Reply, Request};
 use super::serve::{Call, What};
 use crate::engine::luajit;
-use crate::lua::{function, Kind, State};
+use crate::lua::{function, State};
 
 #[cfg_attr(not(any(feature = "lua51", feature = "luajit")), path = "waiting/direct.rs")]
 #[cfg_attr(feature = "lua51", path = "waiting/apart.rs")]
@@ -236,15 +236,9 @@ struct Token {
 
 /// The token at `index`.
 fn token(s: State, index: c_int) -> Option<(Ticket, Errand)> {
-    if s.kind(index) != Kind::Userdata || !s.metatable(index) {
-        return None;
-    }
-    s.registry_get(key(METATABLE));
-    let ours = s.raw_equal(-1, -2);
-    s.pop(2);
-    let place = s.userdata(index) as *const Token;
+    let place = s.userdata_of(index, key(METATABLE)) as *const Token;
     // SAFETY: only `hold` gives out this metatable, with memory of this size; the value stays on the stack.
-    let Token { ticket, id, close } = if ours { unsafe { *place } } else { return None };
+    let &Token { ticket, id, close } = unsafe { place.as_ref()? };
     Some((Ticket(ticket), Errand { id: Id(id), close, at: index }))
 }
 

@@ -51,15 +51,9 @@ pub fn open(s: State) {
 }
 
 fn mark_at<'a>(s: State, index: c_int) -> Option<&'a mut Mark> {
-    let place = s.userdata(index) as *mut Mark;
-    if place.is_null() || s.kind(index) != Kind::Userdata || !s.metatable(index) {
-        return None;
-    }
-    s.registry_get(key());
-    let ours = s.raw_equal(-1, -2);
-    s.pop(2);
+    let place = s.userdata_of(index, key()) as *mut Mark;
     // SAFETY: only `push_mark` gives out this metatable, with memory of this size; the value stays on the stack.
-    ours.then(|| unsafe { &mut *place })
+    unsafe { place.as_mut() }
 }
 
 fn push_mark(s: State, id: Id) {
@@ -121,14 +115,6 @@ fn keep_given(s: State, to: c_int) {
     }
 }
 
-/// Pushes the handle's table.
-fn push_own_table(s: State, index: c_int) {
-    s.push_user_table(index);
-    if s.kind(-1) != Kind::Table {
-        s.raise(c"sandbox is closed");
-    }
-}
-
 /// The number in the answer.
 fn answered(s: State, level: Level, exchange: *mut Exchange) -> u64 {
     match level.reader(exchange, Side::Back).item() {
@@ -145,7 +131,7 @@ fn checkpoint(s: State) -> c_int {
     realm::collect_marks(s, level);
     Link::Below(id).settle_releases(s, level);
     push_mark(s, id);
-    push_own_table(s, 1);
+    handle::push_own_table(s, 1);
     s.new_table_sized(3, 0);
     let height = level.height();
     let exchange = level.take(s);
@@ -174,8 +160,8 @@ fn rollback(s: State) -> c_int {
         None => s.type_error(2, c"mark"),
     };
     s.set_top(2);
-    push_own_table(s, 1);
-    push_own_table(s, 2);
+    handle::push_own_table(s, 1);
+    handle::push_own_table(s, 2);
     let link = Link::Below(id);
     let height = level.height();
     let exchange = level.take(s);
@@ -244,8 +230,8 @@ fn clone(s: State) -> c_int {
     realm::collect_forgotten(s, level);
     Link::Below(id).settle_releases(s, level);
     handle::push_closed(s);
-    push_own_table(s, 1);
-    push_own_table(s, 3);
+    handle::push_own_table(s, 1);
+    handle::push_own_table(s, 3);
     let height = level.height();
     let exchange = level.take(s);
     Encoder::new(s, level, exchange, Side::Out, Link::Owner).encode(2, 1, 2);

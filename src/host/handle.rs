@@ -71,15 +71,9 @@ pub fn set_id(s: State, index: c_int, id: Id) {
 
 /// The number in the handle at `index`, if it is one.
 fn place_at<'a>(s: State, index: c_int) -> Option<&'a mut u64> {
-    let place = s.userdata(index) as *mut u64;
-    if place.is_null() || s.kind(index) != Kind::Userdata || !s.metatable(index) {
-        return None;
-    }
-    s.registry_get(key());
-    let ours = s.raw_equal(-1, -2);
-    s.pop(2);
+    let place = s.userdata_of(index, key()) as *mut u64;
     // SAFETY: only `push_closed` gives out this metatable, with memory of this size; the value stays on the stack.
-    ours.then(|| unsafe { &mut *place })
+    unsafe { place.as_mut() }
 }
 
 /// Bare: the box of the handle at `index`.
@@ -312,9 +306,9 @@ pub fn name_of(id: u64) -> [u8; 19] {
     text
 }
 
-/// Pushes the handle's table, which a host's `debug` library reaches.
-fn push_own_table(s: State) {
-    s.push_user_table(1);
+/// Pushes the table of the handle at `index`, which a host's `debug` library reaches.
+pub fn push_own_table(s: State, index: c_int) {
+    s.push_user_table(index);
     if s.kind(-1) != Kind::Table {
         s.raise(c"sandbox is closed");
     }
@@ -322,14 +316,14 @@ fn push_own_table(s: State) {
 
 /// Keeps the value at 2 in the handle's table under `index`, or forgets what is there.
 fn keep(s: State, index: i64) {
-    push_own_table(s);
+    push_own_table(s, 1);
     s.copy(2);
     s.raw_seti(-2, index);
     s.pop(1);
 }
 
 fn push_kept(s: State, index: i64) {
-    push_own_table(s);
+    push_own_table(s, 1);
     s.raw_geti(-1, index);
     s.remove(-2);
 }

@@ -443,6 +443,21 @@ impl State {
         self.raw_set(Self::REGISTRY);
     }
 
+    /// The memory of the full userdata at `index` if its metatable is the one that the registry has under `key`; else null.
+    pub fn userdata_of(self, index: c_int, key: *const c_void) -> *mut c_void {
+        if self.kind(index) != Kind::Userdata || !self.metatable(index) {
+            return std::ptr::null_mut();
+        }
+        self.registry_get(key);
+        let ours = self.raw_equal(-1, -2);
+        self.pop(2);
+        if ours {
+            self.userdata(index)
+        } else {
+            std::ptr::null_mut()
+        }
+    }
+
     /// Pops a key, pushes the next pair; false at the end.
     pub fn next(self, index: c_int) -> bool {
         api! { lua_next(self.0, index) != 0 }

@@ -51,7 +51,8 @@ impl Heap {
                 *met = true;
             }
         }
-        let objects = loaded().iter().zip(met).filter(|(_, met)| *met).map(|(object, _)| object.clone()).collect();
+        let objects =
+            loaded().iter().zip(met).filter(|(_, met)| *met).map(|(object, _)| object.clone()).collect();
         // Where this process keeps its own pointers is nobody's business.
         if let Some(head) = words.get_mut(..head) {
             Arena::blind(head);

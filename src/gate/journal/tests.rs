@@ -8,26 +8,10 @@ use super::opened::{open, Events};
 use super::state::{Outside, State};
 use crate::engine::heap::Portable;
 use crate::engine::objects::Object;
+use crate::fuzzing::random::Random;
 use crate::gate::core::Kind;
 use crate::gate::limits::Limit;
 use crate::gate::request::{Entry, Format, Reply, Request, Stream, StreamOp};
-
-/// SplitMix64: the same mutations in every run.
-struct Random(u64);
-
-impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
-    }
-
-    fn below(&mut self, n: usize) -> usize {
-        (self.next() % n.max(1) as u64) as usize
-    }
-}
 
 fn parcels() -> [Parcel<'static>; 5] {
     [
@@ -116,7 +100,7 @@ fn a_state_comes_back_and_none_that_was_altered_does_harm() {
         let mut altered = bytes.clone();
         for _ in 0..=random.below(3) {
             let at = random.below(altered.len());
-            altered[at] = random.next() as u8;
+            altered[at] = random.number() as u8;
         }
         altered.truncate(bytes.len() - random.below(2) * random.below(bytes.len()));
         State::read(&altered);
@@ -155,7 +139,7 @@ fn damaged_journals_are_refused_and_forged_ones_do_no_harm() {
         for _ in 0..=random.below(4) {
             let at = random.below(forged.len());
             match random.below(4) {
-                0 => forged[at] = random.next() as u8,
+                0 => forged[at] = random.number() as u8,
                 1 => forged[at] ^= 1 << random.below(8),
                 2 => forged.truncate(at.max(1)),
                 _ => forged.insert(at, 0xff),

@@ -2,45 +2,20 @@
 
 use super::builds::Header;
 use super::*;
+use crate::fuzzing::random::{times, Random};
 
-/// SplitMix64: the same mutations in every run.
-struct Random(u64);
-
-impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
-    }
-
-    fn below(&mut self, n: usize) -> usize {
-        (self.next() % n.max(1) as u64) as usize
-    }
-
-    /// A number that lengths and addresses are likely to go wrong with.
-    fn number(&mut self, len: usize) -> u64 {
-        let near = self.next() % 3;
-        match self.below(8) {
-            0 => near,
-            1 => u64::MAX - near,
-            2 => (1 << 63) + near,
-            3 => (1 << 32) - near,
-            4 => len as u64 + near,
-            5 => len as u64 / 8 - near.min(len as u64 / 8),
-            6 => 4096 << self.below(40),
-            _ => self.next(),
-        }
-    }
-}
-
-/// How many: under valgrind a fiftieth has to do.
-fn times(n: usize) -> usize {
-    if std::env::var_os("SAFELUA_VALGRIND").is_some() {
-        n / 50
-    } else {
-        n
+/// A number that lengths and addresses are likely to go wrong with.
+fn number(random: &mut Random, len: usize) -> u64 {
+    let near = random.number() % 3;
+    match random.below(8) {
+        0 => near,
+        1 => u64::MAX - near,
+        2 => (1 << 63) + near,
+        3 => (1 << 32) - near,
+        4 => len as u64 + near,
+        5 => len as u64 / 8 - near.min(len as u64 / 8),
+        6 => 4096 << random.below(40),
+        _ => random.number(),
     }
 }
 
@@ -56,14 +31,14 @@ fn mutate(random: &mut Random, seed: &[u8]) -> Vec<u8> {
         };
         match random.below(8) {
             0 | 1 => bytes[at] ^= 1 << random.below(8),
-            2 => bytes[at] = random.next() as u8,
+            2 => bytes[at] = random.number() as u8,
             3 | 4 => {
-                let (at, number) = (at & !7, random.number(len));
+                let (at, number) = (at & !7, number(random, len));
                 let end = (at + 8).min(len);
                 bytes[at..end].copy_from_slice(&number.to_le_bytes()[..end - at]);
             }
             5 => bytes.truncate(at.max(1)),
-            6 => bytes.extend((0..=random.below(40)).map(|_| random.next() as u8)),
+            6 => bytes.extend((0..=random.below(40)).map(|_| random.number() as u8)),
             _ => {
                 let end = (at + 8 * random.below(8)).min(len);
                 bytes.drain(at..end.min(len - 1).max(at));
@@ -128,8 +103,8 @@ fn made_up_headers_and_bodies_are_errors() {
         // As much as may be of a header that is right, and then anything.
         let mut bytes = image[..random.below(header + 1)].to_vec();
         match random.below(2) {
-            0 => bytes.extend((0..random.below(300)).map(|_| random.next() as u8)),
-            _ => bytes.extend((0..random.below(40)).flat_map(|_| random.number(300).to_le_bytes())),
+            0 => bytes.extend((0..random.below(300)).map(|_| random.number() as u8)),
+            _ => bytes.extend((0..random.below(40)).flat_map(|_| number(&mut random, 300).to_le_bytes())),
         }
         seen.note(&bytes);
         assert!(try_open(&bytes, true).is_err());

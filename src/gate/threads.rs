@@ -35,14 +35,18 @@ impl Threads {
         Some(index + 1)
     }
 
+    /// Forgets all, and notes of each number whether a thread lies ready. No call has any. What lies on their stacks is looked at anew.
+    fn fill(&self, made: impl ExactSizeIterator<Item = bool>) -> Option<()> {
+        let mut places = self.0.try_borrow_mut().ok()?;
+        places.clear();
+        places.try_reserve(made.len()).ok()?;
+        places.extend(made.map(|made| Place { made, ..Place::default() }));
+        Some(())
+    }
+
     /// Forgets all, and notes that the first `made` lie ready: in a heap that was made of an image, or is empty.
     pub fn reset(&self, made: usize) {
-        if let Ok(mut places) = self.0.try_borrow_mut() {
-            places.clear();
-            if places.try_reserve(made).is_ok() {
-                places.extend((0..made).map(|_| Place { made: true, ..Place::default() }));
-            }
-        }
+        self.fill((0..made).map(|_| true));
     }
 
     /// The same, apart; `None` where there is no memory. No call is under way.
@@ -59,30 +63,19 @@ impl Threads {
 
     /// Threads of which those lie ready.
     pub fn of(made: &[bool]) -> Option<Threads> {
-        let mut places = Vec::new();
-        places.try_reserve_exact(made.len()).ok()?;
-        places.extend(made.iter().map(|&made| Place { made, ..Place::default() }));
-        Some(Threads(RefCell::new(places)))
+        let threads = Threads::default();
+        threads.set_ready(made)?;
+        Some(threads)
     }
 
     /// Takes over what `other` knows.
     pub fn put(&self, other: &Threads) -> Option<()> {
-        let (mut places, others) = (self.0.try_borrow_mut().ok()?, other.0.try_borrow().ok()?);
-        places.clear();
-        places.try_reserve(others.len()).ok()?;
-        // What lies on their stacks is looked at anew.
-        places.extend(others.iter().map(|place| Place { made: place.made, ..Place::default() }));
-        Some(())
+        self.fill(other.0.try_borrow().ok()?.iter().map(|place| place.made))
     }
 
-    /// Notes which lie ready; no call has any.
-    pub fn set_ready(&self, ready: &[bool]) {
-        if let Ok(mut places) = self.0.try_borrow_mut() {
-            places.clear();
-            if places.try_reserve(ready.len()).is_ok() {
-                places.extend(ready.iter().map(|&made| Place { made, ..Place::default() }));
-            }
-        }
+    /// Notes which lie ready; `None` where there is no memory.
+    pub fn set_ready(&self, ready: &[bool]) -> Option<()> {
+        self.fill(ready.iter().copied())
     }
 
     /// How many lie ready.

@@ -10,12 +10,13 @@ local function quoted(s)
 end
 command.quoted = quoted
 
---- The words of a shell that run the command with these arguments, at most a minute.
+--- The words of a shell that run the command with these arguments, for three minutes at most. It stays in the foreground,
+-- so that it can read from a terminal whichever shell starts it there.
 function command.line(...)
   local words = {}
   for i, word in ipairs { ... } do words[i] = quoted(word) end
   local cpath = (package.cpath:gsub("%./build", "build"))
-  return ("LUA_CPATH=%s timeout 180 %s command/bin/safelua %s"):format(quoted(cpath), quoted(helpers.interpreter),
+  return ("LUA_CPATH=%s timeout --foreground 180 %s command/bin/safelua %s"):format(quoted(cpath), quoted(helpers.interpreter),
     table.concat(words, " "))
 end
 

@@ -87,11 +87,9 @@ const OTHERS: &[(&CStr, lua_CFunction)] = &[(c"bit", luaopen_bit)];
 #[cfg(feature = "lua51")]
 const OTHERS: &[(&CStr, lua_CFunction)] = &[];
 #[cfg(feature = "lua52")]
-const OTHERS: &[(&CStr, lua_CFunction)] =
-    &[(c"coroutine", luaopen_coroutine), (c"bit32", luaopen_bit32)];
+const OTHERS: &[(&CStr, lua_CFunction)] = &[(c"coroutine", luaopen_coroutine), (c"bit32", luaopen_bit32)];
 #[cfg(feature = "lua53")]
 const OTHERS: &[(&CStr, lua_CFunction)] =
     &[(c"coroutine", luaopen_coroutine), (c"utf8", luaopen_utf8), (c"bit32", luaopen_bit32)];
 #[cfg(any(feature = "lua54", feature = "lua55"))]
-const OTHERS: &[(&CStr, lua_CFunction)] =
-    &[(c"coroutine", luaopen_coroutine), (c"utf8", luaopen_utf8)];
+const OTHERS: &[(&CStr, lua_CFunction)] = &[(c"coroutine", luaopen_coroutine), (c"utf8", luaopen_utf8)];

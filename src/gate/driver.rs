@@ -18,6 +18,7 @@ pub(super) use short::call as short;
 pub use short::Short;
 
 use super::answer::{self, Answer, Place};
+use super::copies;
 use super::core::{Core, Status};
 use super::counting;
 use super::exchange::Exchange;
@@ -333,6 +334,15 @@ impl Driver<'_> {
             drop(run);
         } else {
             self.realm.workers.give_back(task, run);
+        }
+        if entry == Entry::Rehash && reply == Reply::Values {
+            if let Some(next) = copies::rehashed(self.realm, &core) {
+                ended(self.realm, &core, self.meter.charged_at());
+                return match self.activate(next, entry, exchange, owner) {
+                    Ok(()) => Step::Go(Message::Go),
+                    Err(reply) => Step::Done(reply),
+                };
+            }
         }
         if entry == Entry::Check {
             if reply != Reply::Values {

@@ -365,7 +365,7 @@ impl Driver<'_> {
 
     /// A box has been made, or not.
     fn opened(&self, core: &Rc<Core>, entry: Entry, reply: Reply, exchange: *mut Exchange) -> Reply {
-        if reply == Reply::Values && entry == Entry::Rehash {
+        if reply == Reply::Values && !matches!(entry, Entry::Open | Entry::Check) {
             return reply;
         }
         if reply == Reply::Values {

@@ -97,6 +97,17 @@ fn on_main(seat: &'static Seat, run: &Run, entry: lua_CFunction) -> Result<(), S
     Ok(())
 }
 
+/// Closes a state.
+#[cfg(test)]
+pub fn shut(seat: &'static Seat, run: &Run) -> Reply {
+    let main = run.core.main.replace(std::ptr::null_mut());
+    seat.current.store(main, Relaxed);
+    seat.base.set(main);
+    // SAFETY: the state is live, this is its stack, and nobody uses it from now on.
+    unsafe { mlua::ffi::lua_close(main) };
+    Reply::Values
+}
+
 /// Puts keys in their places, and looks whether ours are found.
 fn rehash_entry(s: State) -> c_int {
     #[cfg(not(feature = "luajit"))]

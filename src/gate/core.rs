@@ -138,6 +138,15 @@ impl Core {
         })
     }
 
+    /// The box of the host's own that this one is, or is below.
+    pub fn top(self: &Rc<Core>) -> Rc<Core> {
+        let mut at = self;
+        while let Some(above) = &at.parent {
+            at = above;
+        }
+        Rc::clone(at)
+    }
+
     /// The outermost box of the chain that can't go on.
     pub fn doomed(&self) -> Option<&Core> {
         self.chain().filter(|core| core.status.get() != Status::Ready).last()

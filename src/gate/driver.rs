@@ -18,6 +18,7 @@ pub(super) use short::call as short;
 pub use short::Short;
 
 use super::answer::{self, Answer, Place};
+use super::copies;
 use super::core::{Core, Status};
 use super::counting;
 use super::exchange::Exchange;
@@ -334,6 +335,15 @@ impl Driver<'_> {
         } else {
             self.realm.workers.give_back(task, run);
         }
+        if entry == Entry::Rehash && reply == Reply::Values {
+            if let Some(next) = copies::rehashed(self.realm, &core) {
+                ended(self.realm, &core, self.meter.charged_at());
+                return match self.activate(next, entry, exchange, owner) {
+                    Ok(()) => Step::Go(Message::Go),
+                    Err(reply) => Step::Done(reply),
+                };
+            }
+        }
         if entry == Entry::Check {
             if reply != Reply::Values {
                 return self.reopen(core, exchange, owner);
@@ -355,7 +365,7 @@ impl Driver<'_> {
 
     /// A box has been made, or not.
     fn opened(&self, core: &Rc<Core>, entry: Entry, reply: Reply, exchange: *mut Exchange) -> Reply {
-        if reply == Reply::Values && entry == Entry::Rehash {
+        if reply == Reply::Values && !matches!(entry, Entry::Open | Entry::Check) {
             return reply;
         }
         if reply == Reply::Values {

@@ -209,6 +209,12 @@ impl Realm {
         }
     }
 
+    /// The host's own boxes.
+    #[cfg(test)]
+    pub fn boxes(&self) -> Vec<Rc<Core>> {
+        self.cores.borrow().iter().flatten().filter(|core| core.parent.is_none()).cloned().collect()
+    }
+
     /// How many boxes there are, all levels.
     fn count(&self) -> usize {
         let cores = self.cores.try_borrow().map_or(0, |cores| cores.len());

@@ -197,6 +197,8 @@ fn turn(seat: &'static Seat, run: &Run) {
         Entry::Open => opening::open(seat, run),
         Entry::Check => opening::check(seat, run),
         Entry::Rehash => opening::rehash(seat, run),
+        #[cfg(test)]
+        Entry::Shut => opening::shut(seat, run),
         _ => call(seat, run),
     };
     seat.zone.zone.store(ZONE_HOST, Relaxed);
@@ -423,6 +425,8 @@ fn entry(s: State) -> c_int {
             0
         }
         Entry::Open | Entry::Check | Entry::Rehash | Entry::Short(_) => 0,
+        #[cfg(test)]
+        Entry::Shut => 0,
     };
     Encoder::new(s, level, run.exchange.get(), Side::Back, Link::Owner).named(c"result").encode(
         s.top() - results + 1,

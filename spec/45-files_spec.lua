@@ -4,31 +4,7 @@
 local helpers = require "spec.helpers"
 local sandbox = require "sandbox"
 
-local trees = {}
-
---- A new directory, removed after the case; with these files in it, by name.
-local function tree(files)
-  local path = os.tmpname()
-  os.remove(path)
-  assert(os.execute("mkdir " .. path))
-  trees[#trees + 1] = path
-  for name, content in pairs(files or {}) do
-    local dir = name:match("^(.*)/")
-    if dir then os.execute(("mkdir -p %s/%s"):format(path, dir)) end
-    local file = assert(io.open(path .. "/" .. name, "wb"))
-    file:write(content)
-    file:close()
-  end
-  return path
-end
-
-local function content(path)
-  local file = io.open(path, "rb")
-  if not file then return nil end
-  local text = file:read("*a")
-  file:close()
-  return text
-end
+local content, tree = helpers.content, helpers.tree
 
 -- What this process has open, one name a line; but pipes, of which it opens one to look.
 local function open_files()
@@ -39,17 +15,11 @@ local function open_files()
   return text
 end
 
-local function tidy()
-  helpers.tidy()
-  for _, path in ipairs(trees) do os.execute("rm -rf " .. path) end
-  trees = {}
-end
-
 -- What `io.open` gave: "file", or the message and the number.
 local OPEN = "local f, m, e = io.open(...) if f then f:close() return 'file' end return m, e"
 
 describe("files granted to a box", function()
-  after_each(tidy)
+  after_each(helpers.tidy)
 
   -- The same names inside as outside, so that the stock interpreter can run the same code.
   local function as_stock(snippets, files)
@@ -468,7 +438,7 @@ describe("files granted to a box", function()
 end)
 
 describe("files granted by a box to boxes below it", function()
-  after_each(tidy)
+  after_each(helpers.tidy)
 
   local OPEN_BELOW = ([[
     local sandbox = require "sandbox"

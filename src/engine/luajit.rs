@@ -111,7 +111,7 @@ unsafe fn run_probe(seat: &'static Seat, argument: *mut c_void) {
 /// # Safety
 /// `state` is a fresh state's main thread.
 unsafe fn find_mask(state: *mut lua_State) -> Option<usize> {
-    unsafe extern "C-unwind" fn nothing(_: *mut lua_State, _: *mut lua_Debug) {}
+    extern "C-unwind" fn nothing(_: *mut lua_State, _: *mut lua_Debug) {}
     let bytes = state as *const u8;
     let mut candidates = [true; 4096];
     for mask in [1, 2, 4, 8, 5, 10, 15, 3, 12, 0] {
@@ -233,6 +233,8 @@ struct Unwinder {
 }
 
 static UNWINDER: Lazy<Unwinder> = Lazy::new(|| {
+    /// # Safety
+    /// `dl_iterate_phdr` calls it with a valid record; `data` is the [`Unwinder`].
     unsafe extern "C" fn note(info: *mut libc::dl_phdr_info, _: usize, data: *mut c_void) -> c_int {
         let unwinder = &mut *(data as *mut Unwinder);
         let info = &*info;

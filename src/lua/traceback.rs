@@ -10,11 +10,16 @@ use std::os::raw::c_int;
 
 use mlua::ffi::*;
 
+use super::compat::{V51, V52};
+
 /// Levels shown at the top and at the bottom of a deep stack, as in stock Lua.
-const TOP: c_int = if cfg!(any(feature = "lua51", feature = "luajit")) { 12 } else { 10 };
-const BOTTOM: c_int = if cfg!(any(feature = "lua51", feature = "luajit")) { 10 } else { 11 };
+const TOP: c_int = if V51 { 12 } else { 10 };
+const BOTTOM: c_int = if V51 { 10 } else { 11 };
 
 /// The number of levels on a thread's stack.
+///
+/// # Safety
+/// `of` is a live thread.
 unsafe fn count_levels(of: *mut lua_State) -> c_int {
     let mut ar: lua_Debug = mem::zeroed();
     let (mut low, mut high) = (1, 1);
@@ -48,6 +53,9 @@ pub unsafe fn append(state: *mut lua_State, of: *mut lua_State, level: c_int) {
 const REACH: c_int = 100;
 
 /// The level of the nearest activation of `end`; `None` where it is out of reach.
+///
+/// # Safety
+/// Live threads of one state, with a free slot each.
 unsafe fn level_of(state: *mut lua_State, of: *mut lua_State, end: lua_CFunction) -> Option<c_int> {
     let mut ar: lua_Debug = mem::zeroed();
     for level in 0..REACH {
@@ -106,6 +114,8 @@ pub unsafe fn append_frames(
     }
 }
 
+/// # Safety
+/// Bare; two free slots; `ar` was filled for a level that is still there, with `Slnt`.
 unsafe fn push_line(state: *mut lua_State, ar: &lua_Debug) {
     let source = ar.short_src.as_ptr();
     if ar.currentline > 0 {
@@ -127,8 +137,8 @@ unsafe fn push_line(state: *mut lua_State, ar: &lua_Debug) {
 }
 
 /// `function`, or with 5.2 and later what kind of name it was found by.
-unsafe fn function_kind(ar: &lua_Debug) -> *const std::os::raw::c_char {
-    if cfg!(any(feature = "lua51", feature = "luajit", feature = "lua52")) {
+fn function_kind(ar: &lua_Debug) -> *const std::os::raw::c_char {
+    if V51 || V52 {
         c"function".as_ptr()
     } else {
         ar.namewhat

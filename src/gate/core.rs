@@ -44,6 +44,13 @@ pub enum Status {
     Closed,
 }
 
+/// Drops what lies in a cell, unless somebody looks at it.
+pub(super) fn clear<T: Default>(cell: &RefCell<T>) {
+    if let Ok(mut place) = cell.try_borrow_mut() {
+        *place = T::default();
+    }
+}
+
 /// A box, but for what lies in its heap.
 pub struct Core {
     pub id: Id,
@@ -126,6 +133,30 @@ impl Core {
             copies: Books::default(),
             tape: Tape::default(),
         }
+    }
+
+    /// Makes this the core of another box. Nothing of the last one is left but room.
+    pub fn renew(
+        &mut self,
+        id: Id,
+        parent: Option<Rc<Core>>,
+        asked: &Asked,
+        budget: Rc<Budget>,
+        seed: [u64; 5],
+    ) {
+        let threads = std::mem::take(&mut self.threads);
+        threads.reset(0);
+        *self = Core::new(id, parent, asked, budget, seed);
+        self.threads = threads;
+    }
+
+    /// The box is closed: lets go of what may be large, or is somebody else's.
+    pub fn empty(&self) {
+        clear(&self.traceback);
+        clear(&self.stopped);
+        clear(&self.children);
+        clear(&self.files.grants);
+        self.ledger.empty();
     }
 
     /// This box and all above it, inside out.

@@ -26,6 +26,7 @@ use super::exchange::Exchange;
 use super::image;
 use super::journal::{record, tape};
 use super::level::Level;
+use super::making;
 use super::meter::Meter;
 use super::realm::{dispose, Realm};
 use super::request::{Entry, Reply, Request};
@@ -386,7 +387,7 @@ impl Driver<'_> {
     fn reopen(&mut self, core: Rc<Core>, exchange: *mut Exchange, owner: Option<usize>) -> Step {
         image::tested(false);
         ended(self.realm, &core, self.meter.charged_at());
-        let opened = if answer::empty(&core) {
+        let opened = if making::empty(&core) {
             self.activate(Rc::clone(&core), Entry::Open, exchange, owner)
         } else {
             Err(Reply::NoMemory)

@@ -55,8 +55,7 @@ pub fn push_closed(s: State) {
     let place = s.new_userdata(mem::size_of::<u64>()) as *mut u64;
     // SAFETY: fresh memory of that size.
     unsafe { place.write(0) };
-    link::push_new_table(s);
-    s.set_user_table(-2);
+    link::leave_unlinked(s, -1);
     s.registry_get(key());
     s.set_metatable(-2);
 }
@@ -82,12 +81,17 @@ pub fn id_at(s: State, index: c_int) -> Id {
     place_at(s, index).map_or(Id(0), |place| Id(*place))
 }
 
-/// Bare: the box of the handle that a method was called on, open or not.
-fn any(s: State) -> Id {
+/// Bare: the number in the handle that a method was called on, of a box that is open or not.
+fn own_place<'a>(s: State) -> &'a mut u64 {
     match place_at(s, 1) {
-        Some(place) => Id(*place),
+        Some(place) => place,
         None => s.type_error(1, c"sandbox"),
     }
+}
+
+/// Bare: the box of the handle that a method was called on, open or not.
+fn any(s: State) -> Id {
+    Id(*own_place(s))
 }
 
 /// Bare: the same, if it is open.
@@ -268,24 +272,41 @@ fn status(s: State) -> c_int {
     exchange(s, Level::of(s), Request::Status { id })
 }
 
-/// `box:close()`, `__gc`, `__close`
+/// `box:close()`
 fn close(s: State) -> c_int {
-    let id = any(s);
-    let failed = journal::close(s, id);
-    close_at(s, 1);
-    if failed {
+    let place = own_place(s);
+    if close_or_fail(s, place) {
         s.error();
     }
     0
 }
 
+/// `__gc`, `__close`
 fn collect(s: State) -> c_int {
-    // What its writer says now nobody is left to hear.
-    if let Some(id) = place_at(s, 1).map(|place| Id(*place)) {
-        journal::close(s, id);
+    if let Some(place) = place_at(s, 1) {
+        // What its writer says now nobody is left to hear.
+        close_or_fail(s, place);
     }
-    close_at(s, 1);
     0
+}
+
+/// Closes the box of the handle at 1, whose number lies at `place`. Where the writer of its journal has failed, pushes what is to be said of
+/// it, and gives true.
+fn close_or_fail(s: State, place: &mut u64) -> bool {
+    let id = Id(*place);
+    if id == Id::NONE {
+        return false;
+    }
+    if let Level::Host(realm) = Level::of(s) {
+        if realm::close_at_once(realm, id) {
+            *place = 0;
+            link::forget(s, 1);
+            return false;
+        }
+    }
+    let failed = journal::close(s, id);
+    close_at(s, 1);
+    failed
 }
 
 fn tostring(s: State) -> c_int {
@@ -308,7 +329,7 @@ pub fn name_of(id: u64) -> [u8; 19] {
 
 /// Pushes the table of the handle at `index`, which a host's `debug` library reaches.
 pub fn push_own_table(s: State, index: c_int) {
-    s.push_user_table(index);
+    link::push_table_of(s, index);
     if s.kind(-1) != Kind::Table {
         s.raise(c"sandbox is closed");
     }

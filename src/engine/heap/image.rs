@@ -23,12 +23,17 @@ const LARGEST: usize = 256 << 10;
 /// What of a LuaJIT value is an address; the bits above are its type, all ones but for a few, or nothing.
 const ADDRESS: u64 = (1 << 47) - 1;
 
+/// Words that are copied at a time: what has been copied is still at hand when its pointers are moved.
+const PIECE: usize = 240;
+
 /// A heap as bytes.
 pub struct Image {
     base: usize,
     words: Box<[u64]>,
     /// Which words point into the heap: their indices.
     pointers: Box<[u32]>,
+    /// How many of them lie in each piece.
+    pieces: Box<[usize]>,
     /// What the heap holds, and how far its break has been raised.
     live: usize,
     brk: usize,
@@ -88,8 +93,15 @@ impl Heap {
                 pointers.push(index as u32);
             }
         }
+        let mut pieces = Vec::new();
+        pieces.try_reserve_exact(words.len().div_ceil(PIECE)).ok()?;
+        pieces.resize(words.len().div_ceil(PIECE), 0);
+        for &index in &pointers {
+            *pieces.get_mut(index as usize / PIECE)? += 1;
+        }
         let live = arena.live.get();
-        Some(Image { base, words: words.into(), pointers: pointers.into(), live, brk })
+        let (words, pointers, pieces) = (words.into(), pointers.into(), pieces.into());
+        Some(Image { base, words, pointers, pieces, live, brk })
     }
 
     /// A heap in `slot` that is as the image's was, charged to `budget`. The slot must fit; `None` where the budget is too small.
@@ -98,23 +110,26 @@ impl Heap {
             return None;
         }
         slot.populate(image.words.len() * WORD);
-        let Some(header) = Arena::create(&slot, &budget) else {
-            budget.release(image.live);
-            return None;
-        };
-        let base = slot.base();
+        let base = slot.base().cast::<u64>();
         let delta = (base as u64).wrapping_sub(image.base as u64);
-        // SAFETY: the slot is longer than the break, ours alone, and page aligned; pointers are indices into `words`, below the break.
-        // The header's own pointers and size are those that `create` has just written.
-        unsafe {
-            let (size, budget) = ((*header).size.get(), (*header).budget_pointer());
-            ptr::copy_nonoverlapping(image.words.as_ptr(), base.cast::<u64>(), image.words.len());
-            (*header).adopt(size, budget);
-            for &index in &image.pointers {
-                let word = base.cast::<u64>().add(index as usize);
-                *word = (*word).wrapping_add(delta);
+        let mut pointers = &*image.pointers;
+        let mut to = base;
+        for (words, &count) in image.words.chunks(PIECE).zip(&image.pieces) {
+            let (here, rest) = pointers.split_at_checked(count).unwrap_or_default();
+            pointers = rest;
+            // SAFETY: the slot is longer than the break, ours alone, and page aligned; pointers are indices into `words`, of this piece.
+            unsafe {
+                ptr::copy_nonoverlapping(words.as_ptr(), to, words.len());
+                to = to.add(words.len());
+                for &index in here {
+                    let word = base.add(index as usize);
+                    *word = (*word).wrapping_add(delta);
+                }
             }
         }
+        let header = base.cast::<Arena>().cast_const();
+        // SAFETY: a header stands at the start of every image.
+        unsafe { (*header).adopt(Arena::size_in(&slot), Rc::as_ptr(&budget)) };
         Some(Heap { header, slot: Some(slot), budget, trusted: true })
     }
 }

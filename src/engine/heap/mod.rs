@@ -42,6 +42,8 @@ pub use image::Image;
 #[cfg(test)]
 pub use slots::page_size;
 pub use slots::{fork_lock, fork_unlock, Slot};
+#[cfg(test)]
+pub use tests::check;
 
 /// A heap: its slot, its budget, and between them what was charged.
 pub struct Heap {

@@ -414,6 +414,7 @@ pub fn known(level: Level, name: Id) -> Option<Rc<Core>> {
 }
 
 /// The realm that a level belongs to.
+#[inline(always)]
 pub fn with<R>(level: Level, f: impl FnOnce(&Realm) -> R) -> Option<R> {
     let realm: *const Realm = match level {
         Level::Host(realm) => realm,

@@ -127,13 +127,19 @@ struct Moved {
     number: u64,
     base: usize,
     /// None until the slot has come twice.
-    words: Vec<u64>,
+    lines: Vec<Line>,
 }
+
+/// Words that lie in one line of the processor's cache: copies go faster from its beginning. They are read by address.
+#[derive(Clone, Copy)]
+#[repr(C, align(64))]
+#[allow(dead_code)]
+struct Line([u64; 8]);
 
 static COUNT: AtomicU64 = AtomicU64::new(1);
 
 thread_local! {
-    static MOVED: RefCell<Moved> = const { RefCell::new(Moved { number: 0, base: 0, words: Vec::new() }) };
+    static MOVED: RefCell<Moved> = const { RefCell::new(Moved { number: 0, base: 0, lines: Vec::new() }) };
 }
 
 impl Image {
@@ -172,22 +178,18 @@ impl Moved {
     fn serve(&mut self, image: &Image, slot: &Slot) {
         let (base, len) = (slot.base().cast::<u64>(), image.words.len());
         let again = self.number == image.number && self.base == slot.base() as usize;
-        if again && self.words.len() == len {
-            // In pieces, too: one long copy takes half as long again where the C library leaves it to the processor (`rep movsb`).
-            for (words, index) in self.words.chunks(PIECE).zip((0..).step_by(PIECE)) {
-                // SAFETY: the slot is longer than the image, and ours alone.
-                unsafe { ptr::copy_nonoverlapping(words.as_ptr(), base.add(index), words.len()) };
-            }
+        let count = len.div_ceil(size_of::<Line>() / WORD);
+        if again && self.lines.len() == count {
+            // SAFETY: these lines hold the words of this image; the slot is longer, and ours alone.
+            unsafe { ptr::copy_nonoverlapping(self.lines.as_ptr().cast(), base, len) };
             return;
         }
         image.move_to(slot);
-        self.words.clear();
-        if again && self.words.try_reserve_exact(len).is_ok() {
-            // SAFETY: so many words have just been written there; the vector has room for as many.
-            unsafe {
-                ptr::copy_nonoverlapping(base, self.words.as_mut_ptr(), len);
-                self.words.set_len(len);
-            }
+        self.lines.clear();
+        if again && self.lines.try_reserve_exact(count).is_ok() {
+            self.lines.resize(count, Line([0; 8]));
+            // SAFETY: so many words have just been written there, and so many lines have room for them.
+            unsafe { ptr::copy_nonoverlapping(base, self.lines.as_mut_ptr().cast(), len) };
         }
         (self.number, self.base) = (image.number, slot.base() as usize);
     }

@@ -15,7 +15,7 @@ use super::parcel::{Reader, Writer};
 use super::realm::{self, Realm};
 use super::request::{Reply, Request};
 use super::run::Run;
-use super::serve;
+use super::serve::{self, direct};
 use super::trace;
 use crate::engine::seat::{seat_of, Seat};
 use crate::engine::switch::{ask, leave, ours, run_on};
@@ -155,7 +155,12 @@ impl Level {
 
     fn send(self, s: State, request: Request, exchange: *mut Exchange) -> Reply {
         match self {
-            Level::Host(realm) => realm::cross(realm, s, request, exchange),
+            Level::Host(realm) => {
+                if matches!(request, Request::Run { .. }) {
+                    s.check_stack(direct::ROOM, c"arguments");
+                }
+                realm::cross(realm, s, request, exchange)
+            }
             Level::Box(seat) => {
                 let Some(run) = self.run() else { return Reply::NoMemory };
                 run.request.set(request);

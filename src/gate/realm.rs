@@ -22,7 +22,9 @@ use super::limits::Asked;
 use super::making;
 use super::parked::{self, Done, Parking, Progress, Ticket};
 use super::request::{Id, Reply, Request};
+use super::run::Run;
 use super::scalars::Scalars;
+use super::serve::direct;
 use super::spare::Spare;
 use super::trace::Trace;
 use super::waiting;
@@ -45,7 +47,11 @@ pub struct Realm {
     pub trace: RefCell<Trace>,
     pub scalars: Scalars,
     /// What has come of a call that has left the short road, until its bare code takes it.
-    pub(super) long: Cell<Option<(Outcome, *mut Exchange)>>,
+    pub(super) long: Cell<Option<driver::Long>>,
+    /// Address of the host's function that the innermost driver serves from, and the run whose results are to be sent: see
+    /// [`super::serve::direct`].
+    pub(super) caller: Cell<usize>,
+    pub(super) delivering: Cell<*const Run>,
     /// Stacks between two calls.
     pub workers: Workers,
     /// What is left of boxes that were closed.
@@ -92,6 +98,8 @@ pub fn open(s: State) {
         trace: RefCell::default(),
         scalars: Scalars::default(),
         long: Cell::new(None),
+        caller: Cell::new(0),
+        delivering: Cell::new(std::ptr::null()),
         workers: Workers::default(),
         spare: Spare::default(),
         open: Cell::new(true),
@@ -110,6 +118,7 @@ pub fn open(s: State) {
     s.registry_set(key());
     super::link::open(s, false);
     waiting::open(s);
+    direct::open(s);
 }
 
 /// Bare: the realm of a host state.
@@ -220,6 +229,12 @@ impl Realm {
             // Room for every index was reserved with its place.
             free.push(index_of(id));
         }
+    }
+
+    /// The host's own boxes.
+    #[cfg(test)]
+    pub fn boxes(&self) -> Vec<Rc<Core>> {
+        self.cores.borrow().iter().flatten().filter(|core| core.parent.is_none()).cloned().collect()
     }
 
     /// How many boxes there are, all levels.
@@ -344,25 +359,29 @@ pub fn call_short(
     s: State,
     to: (Id, u64),
     first: c_int,
-    may_wait: bool,
+    waits: bool,
     taker: usize,
 ) -> driver::Short {
-    shelter(realm, |realm| driver::short(realm, s, to, first, may_wait, taker)).unwrap_or(driver::Short::Long)
+    shelter(realm, |realm| driver::short(realm, s, to, first, waits, taker)).unwrap_or(driver::Short::Long)
 }
 
-/// Sheltered: what has come of such a call that had to go on as any other. The host's desk is to be brought down to `height`.
+/// Sheltered: what has come of such a call that had to go on as any other.
 #[cold]
-pub fn go_on_long(realm: *mut Realm, s: State, height: usize) -> Progress {
-    let done = |reply, exchange| Progress::Done(Done { reply, exchange, height: Some(height) });
-    let long = |realm: &Realm| match realm.long.take() {
-        Some((Outcome::Done(reply), exchange)) => done(reply, exchange),
-        Some((Outcome::Wait(work, call), exchange)) => match parked::park(realm, s, work, call, exchange) {
-            Progress::Done(Done { reply, exchange, .. }) => done(reply, exchange),
+pub fn go_on_long(realm: *mut Realm, s: State) -> Progress {
+    let nothing =
+        Progress::Done(Done { reply: Reply::NoMemory, exchange: std::ptr::null_mut(), height: None });
+    let long = |realm: &Realm| {
+        let Some(driver::Long { outcome, exchange, height }) = realm.long.take() else { return nothing };
+        let progress = match outcome {
+            Outcome::Done(reply) => Progress::Done(Done { reply, exchange, height: None }),
+            Outcome::Wait(work, call) => parked::park(realm, s, work, call, exchange),
+        };
+        match progress {
+            Progress::Done(done) => Progress::Done(Done { height: Some(height), ..done }),
             progress => progress,
-        },
-        None => done(Reply::NoMemory, std::ptr::null_mut()),
+        }
     };
-    shelter(realm, long).unwrap_or(done(Reply::NoMemory, std::ptr::null_mut()))
+    shelter(realm, long).unwrap_or(nothing)
 }
 
 /// Sheltered: the host function that such a call has waited for has come out as `reply`.

@@ -45,22 +45,18 @@ pub fn base(thread: State) {
     thread.registry_get(key(run::SEND));
 }
 
-/// Calls the function that was exported under `number` with the realm's scalars. Results that are scalars go back the same way. `None`
-/// where no thread lies ready.
-pub fn call(seat: &'static Seat, run: &Run, number: u64) -> Option<Reply> {
-    let thread = run.ready.get()?;
+/// Calls the function that was exported under the run's number with the realm's scalars. Results that are scalars go back the same way.
+pub fn call(seat: &'static Seat, run: &Run) -> Reply {
+    let Some(thread) = run.ready.get() else { return Reply::NoMemory };
     // SAFETY: the box's own stack; nothing of the box runs yet.
     unsafe { run_on(seat, thread.as_ptr()) };
     seat.base.set(thread.as_ptr());
     let level = Level::Box(seat);
-    if thread.top() != SEND {
-        base(thread);
-    }
-    thread.raw_geti(EXPORTS, number as i64);
-    if thread.is_nil(SEND + 1) {
+    // It is as the last call has left it: see `base`.
+    if !thread.raw_geti_any(EXPORTS, run.number.get() as i64) {
         // A return to a mark took it away.
         thread.pop(1);
-        return Some(gone(seat, run));
+        return gone(seat, run);
     }
     let n = realm::with(level, |realm| realm.scalars.push(thread)).unwrap_or(0);
     let ok = thread.pcall(n, State::ALL, HANDLER);
@@ -68,9 +64,9 @@ pub fn call(seat: &'static Seat, run: &Run, number: u64) -> Option<Reply> {
         run.by_scalars.set(true);
         thread.set_top(SEND);
         run::relieve(thread, run, false);
-        return Some(Reply::Values);
+        return Reply::Values;
     }
-    Some(by_parcel(seat, run, thread, ok))
+    by_parcel(seat, run, thread, ok)
 }
 
 /// Sends the error of a call of a function that is not there.

@@ -129,24 +129,6 @@ pub unsafe fn is_integer(state: *mut lua_State, index: c_int) -> bool {
     INTEGERS && lua_isinteger(state, index) != 0
 }
 
-/// The same of what is known to be a number.
-///
-/// # Safety
-/// A valid state and index.
-#[cfg(any(feature = "lua53", feature = "lua54", feature = "lua55"))]
-pub unsafe fn is_integer_number(state: *mut lua_State, index: c_int) -> bool {
-    lua_isinteger(state, index) != 0
-}
-
-/// The same of what is known to be a number.
-///
-/// # Safety
-/// A valid state and index.
-#[cfg(not(any(feature = "lua53", feature = "lua54", feature = "lua55")))]
-pub unsafe fn is_integer_number(_state: *mut lua_State, _index: c_int) -> bool {
-    false
-}
-
 /// Compiles text; bytecode is refused in every version, with the words of Lua 5.2 and later.
 ///
 /// # Safety
@@ -188,8 +170,10 @@ pub unsafe fn set_user_table(state: *mut lua_State, index: c_int) {
 pub unsafe fn push_user_table(state: *mut lua_State, index: c_int) {
     #[cfg(any(feature = "lua54", feature = "lua55"))]
     lua_getiuservalue(state, index, 1);
-    #[cfg(not(any(feature = "lua54", feature = "lua55")))]
+    #[cfg(any(feature = "lua52", feature = "lua53"))]
     lua_getuservalue(state, index);
+    #[cfg(any(feature = "lua51", feature = "luajit"))]
+    lua_getfenv(state, index);
 }
 
 /// Pushes the number, as an integer where this Lua has integers.
@@ -294,14 +278,63 @@ pub unsafe fn text_to_number(state: *mut lua_State) {
 ///
 /// # Safety
 /// Bare; a valid state with a table at `index` and a free slot.
+#[cfg(any(feature = "lua53", feature = "lua54", feature = "lua55"))]
 pub unsafe fn raw_geti(state: *mut lua_State, index: c_int, n: i64) {
-    if INTEGERS || c_int::try_from(n).is_ok() {
-        lua_rawgeti(state, index, n as lua_Integer);
-    } else {
-        let index = lua_absindex(state, index);
-        push_integer(state, n);
-        lua_rawget(state, index);
+    lua_rawgeti(state, index, n as lua_Integer);
+}
+
+/// `lua_rawgeti` for any number, likewise.
+///
+/// # Safety
+/// Bare; a valid state with a table at `index` and a free slot.
+#[cfg(not(any(feature = "lua53", feature = "lua54", feature = "lua55")))]
+pub unsafe fn raw_geti(state: *mut lua_State, index: c_int, n: i64) {
+    match c_int::try_from(n) {
+        // What mlua calls by the plain name asks for the type, too.
+        Ok(n) => lua_rawgeti_(state, index, n),
+        Err(_) => {
+            let index = lua_absindex(state, index);
+            push_integer(state, n);
+            lua_rawget_(state, index);
+        }
     }
+}
+
+/// The same; whether there is anything.
+///
+/// # Safety
+/// As `raw_geti`.
+pub unsafe fn raw_geti_any(state: *mut lua_State, index: c_int, n: i64) -> bool {
+    #[cfg(any(feature = "lua53", feature = "lua54", feature = "lua55"))]
+    return lua_rawgeti(state, index, n as lua_Integer) != LUA_TNIL;
+    #[cfg(not(any(feature = "lua53", feature = "lua54", feature = "lua55")))]
+    {
+        raw_geti(state, index, n);
+        lua_type(state, -1) != LUA_TNIL
+    }
+}
+
+/// `lua_rawget`.
+///
+/// # Safety
+/// Bare; a valid state with a table at `index` and a key on top.
+pub unsafe fn raw_get(state: *mut lua_State, index: c_int) {
+    #[cfg(any(feature = "lua53", feature = "lua54", feature = "lua55"))]
+    lua_rawget(state, index);
+    #[cfg(not(any(feature = "lua53", feature = "lua54", feature = "lua55")))]
+    lua_rawget_(state, index);
+}
+
+/// `lua_pushlstring`.
+///
+/// # Safety
+/// Bare; a valid state with a free slot.
+pub unsafe fn push_bytes(state: *mut lua_State, s: &[u8]) {
+    let start = if s.is_empty() { c"".as_ptr() } else { s.as_ptr() as *const c_char };
+    #[cfg(any(feature = "lua53", feature = "lua54", feature = "lua55"))]
+    lua_pushlstring(state, start, s.len());
+    #[cfg(not(any(feature = "lua53", feature = "lua54", feature = "lua55")))]
+    lua_pushlstring_(state, start, s.len());
 }
 
 /// `lua_rawseti`, likewise.

@@ -43,6 +43,8 @@ pub use copy::{HeapCopy, HeapParts, Move, Moved};
 pub use image::Image;
 pub use portable::Portable;
 pub use slots::{fork_lock, fork_unlock, Slot};
+#[cfg(test)]
+pub use tests::check;
 
 /// A heap: its slot, its budget, and between them what was charged.
 pub struct Heap {

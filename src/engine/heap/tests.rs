@@ -48,7 +48,7 @@ pub(super) fn process() -> (usize, usize) {
 }
 
 /// Walks the heap and its lists and checks all that `blocks` and `pages` say of them.
-pub(super) fn check(h: &Heap) {
+pub fn check(h: &Heap) {
     // SAFETY: the heap lives.
     let space = unsafe { Space::at(h.header().cast_mut().cast()) };
     let (top, brk) = (space.top.get(), space.brk.get());

@@ -7,7 +7,7 @@ use std::ptr;
 use mlua::ffi::*;
 
 use super::{Kind, State};
-use crate::lua::{caller, compat, traceback};
+use crate::lua::{caller, compat, traceback, End};
 
 impl State {
     /// Raises the value on top of the stack.
@@ -70,9 +70,14 @@ impl State {
         api! { traceback::append(self.0, of.0, level) }
     }
 
-    /// The same without a headline, up to the nearest activation of `end`.
-    pub fn append_frames(self, of: State, level: c_int, end: Option<lua_CFunction>) {
+    /// The same without a headline, up to `end`.
+    pub fn append_frames(self, of: State, level: c_int, end: End) {
         api! { traceback::append_frames(self.0, of.0, level, end) }
+    }
+
+    /// Address of the running C function; 0 where none runs.
+    pub fn running(self) -> usize {
+        api! { traceback::running(self.0) }
     }
 }
 

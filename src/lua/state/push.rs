@@ -27,9 +27,7 @@ impl State {
     }
 
     pub fn push_bytes(self, s: &[u8]) {
-        api! {
-            lua_pushlstring(self.0, s.as_ptr() as *const _, s.len());
-        }
+        api! { compat::push_bytes(self.0, s) }
     }
 
     pub fn push_cstr(self, s: &CStr) {

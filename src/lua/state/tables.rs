@@ -10,9 +10,7 @@ use crate::lua::compat;
 
 impl State {
     pub fn raw_get(self, index: c_int) {
-        api! {
-            lua_rawget(self.0, index);
-        }
+        api! { compat::raw_get(self.0, index) }
     }
 
     pub fn raw_set(self, index: c_int) {
@@ -21,6 +19,11 @@ impl State {
 
     pub fn raw_geti(self, index: c_int, n: i64) {
         api! { compat::raw_geti(self.0, index, n) }
+    }
+
+    /// The same; whether there is anything but nil.
+    pub fn raw_geti_any(self, index: c_int, n: i64) -> bool {
+        api! { compat::raw_geti_any(self.0, index, n) }
     }
 
     pub fn raw_seti(self, index: c_int, n: i64) {

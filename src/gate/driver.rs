@@ -15,6 +15,7 @@ use std::rc::Rc;
 
 pub(super) use entry::{abandon, forget, from_host, go_on};
 pub(super) use short::call as short;
+pub(super) use short::Long;
 pub use short::Short;
 
 use super::answer::{self, Answer, Place};
@@ -25,10 +26,12 @@ use super::exchange::Exchange;
 use super::image;
 use super::journal::{record, tape};
 use super::level::Level;
+use super::making;
 use super::meter::Meter;
 use super::realm::{dispose, Realm};
 use super::request::{Entry, Reply, Request};
 use super::run::{self, Run};
+use super::serve::direct::Direct;
 use super::serve::{self, Call, What};
 use crate::engine::clock::{self, NEVER};
 use crate::engine::switch::{standing, Task};
@@ -68,6 +71,7 @@ struct Driver<'a> {
     waiting: Vec<usize>,
     current: usize,
     meter: Meter,
+    direct: Direct,
 }
 
 /// What to do next.
@@ -144,10 +148,12 @@ impl Driver<'_> {
                 Step::Go(message) => step = self.advance(message),
                 Step::Done(reply) => {
                     self.meter.stop();
+                    self.direct.end(self.realm);
                     return Outcome::Done(reply);
                 }
                 Step::Host(call) => {
                     self.meter.stop();
+                    self.direct.end(self.realm);
                     for Activation { run, .. } in &self.activations {
                         run.kept.set(run.core.wall.keep());
                     }
@@ -220,7 +226,7 @@ impl Driver<'_> {
         if let (Request::Call { function }, true) = (request, exchange.is_null()) {
             if activation.owner.is_none() && !self.may_wait {
                 self.meter.stop();
-                let reply = serve::serve_short(self.root, self.realm, &activation.run, function);
+                let reply = self.direct.call(self.realm, &activation.run, function);
                 return self.reply_to(current, reply);
             }
             exchange = activation.run.lend();
@@ -381,7 +387,7 @@ impl Driver<'_> {
     fn reopen(&mut self, core: Rc<Core>, exchange: *mut Exchange, owner: Option<usize>) -> Step {
         image::tested(false);
         ended(self.realm, &core, self.meter.charged_at());
-        let opened = if answer::empty(&core) {
+        let opened = if making::empty(&core) {
             self.activate(Rc::clone(&core), Entry::Open, exchange, owner)
         } else {
             Err(Reply::NoMemory)

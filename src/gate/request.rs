@@ -98,8 +98,8 @@ pub enum Entry {
     Set,
     /// Call the function that the box has exported under this number.
     Function(u64),
-    /// The same with the realm's scalars: see [`super::short`].
-    Short(u64),
+    /// Call that of the run's number with the realm's scalars: see [`super::short`].
+    Short,
     /// Do this with the stream that the box has exported under that number: parcel of the bytes to write, if any.
     Stream { number: u64, op: StreamOp },
     /// Make the library available inside.

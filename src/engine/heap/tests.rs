@@ -9,6 +9,7 @@ use super::slots::page_size;
 use super::*;
 
 mod copies;
+mod images;
 mod limits;
 mod space;
 mod stress;
@@ -119,6 +120,8 @@ fn a_stop_that_waits_is_made_up_for_when_the_vm_goes_on() {
     use crate::engine::zone::*;
     use std::sync::atomic::{AtomicU8, Ordering::Relaxed};
     static SEEN: AtomicU8 = AtomicU8::new(0);
+    /// # Safety
+    /// `zone` lives.
     unsafe extern "C-unwind" fn seen(zone: *const Zone) {
         // SAFETY: the zone below lives on.
         SEEN.fetch_add(1 + unsafe { (*zone).zone.load(Relaxed) }, Relaxed);

@@ -9,6 +9,7 @@ use std::os::raw::{c_int, c_void};
 
 use super::level::Level;
 use super::proxy;
+use super::realm;
 use super::request::Id;
 use crate::lua::{compat, Kind, State};
 
@@ -152,15 +153,29 @@ pub fn open(s: State, in_box: bool) {
     }
 }
 
-/// Notes the handle at `index` as that of the box `id`.
+/// Notes the handle at `index` as that of the box `id`. In the host's table each place serves one box after the other; a box may know boxes
+/// below it by the numbers of others, so there whole numbers are the keys.
 pub fn remember_box(s: State, id: Id, index: c_int) {
     let index = s.absolute(index);
     s.registry_get(boxes_key());
-    s.push_number(id.0 as f64);
-    s.copy(index);
-    s.raw_set(-3);
+    if Level::in_box(s).is_none() {
+        s.copy(index);
+        s.raw_seti(-2, place_of(id));
+    } else {
+        s.push_number(id.0 as f64);
+        s.copy(index);
+        s.raw_set(-3);
+    }
     s.pop(1);
 }
+
+/// Where a box's handle lies in the host's table.
+fn place_of(id: Id) -> i64 {
+    realm::index_of(id) as i64 + 1
+}
+
+/// Which word of a handle tells whose it is, also when the box is closed.
+pub const NAME: usize = 1;
 
 impl Link {
     pub fn number(self) -> u64 {
@@ -208,8 +223,16 @@ impl Link {
             Link::Owner => s.push_nil(),
             Link::Below(id) => {
                 s.registry_get(boxes_key());
-                s.push_number(id.0 as f64);
-                s.raw_get(-2);
+                if Level::in_box(s).is_none() {
+                    s.raw_geti(-1, place_of(id));
+                    if s.userdata_word(-1, NAME) != Some(id.0) {
+                        s.pop(1);
+                        s.push_nil();
+                    }
+                } else {
+                    s.push_number(id.0 as f64);
+                    s.raw_get(-2);
+                }
                 s.remove(-2);
             }
         }

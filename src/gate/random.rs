@@ -76,3 +76,18 @@ fn fallback() -> [u64; WORDS] {
     }
     words
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_word_comes_twice() {
+        let mut seen = std::collections::HashSet::new();
+        for _ in 0..3 * SEEDS {
+            for word in seed() {
+                assert!(word != 0 && seen.insert(word));
+            }
+        }
+    }
+}

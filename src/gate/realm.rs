@@ -68,6 +68,11 @@ pub struct Realm {
 /// Bits of an id that are the index; the rest is the generation. Together they fit a float.
 const INDEX_BITS: u32 = 24;
 
+/// The index in an id: of the boxes that are there no two have the same.
+pub fn index_of(id: Id) -> usize {
+    (id.0 & ((1 << INDEX_BITS) - 1)) as usize
+}
+
 static KEY: u8 = 0;
 
 fn key() -> *const c_void {
@@ -165,7 +170,7 @@ impl Realm {
 
     /// The box of that id, if it has not been closed.
     pub fn find(&self, id: Id) -> Option<Rc<Core>> {
-        let index = (id.0 & ((1 << INDEX_BITS) - 1)) as usize;
+        let index = index_of(id);
         let cores = self.cores.try_borrow().ok()?;
         cores.get(index)?.as_ref().filter(|core| core.id == id).cloned()
     }
@@ -222,7 +227,7 @@ impl Realm {
     pub fn unreserve(&self, id: Id) {
         if let Ok(mut free) = self.free.try_borrow_mut() {
             // Room for every index was reserved with its place.
-            free.push((id.0 & ((1 << INDEX_BITS) - 1)) as usize);
+            free.push(index_of(id));
         }
     }
 
@@ -239,7 +244,7 @@ impl Realm {
     }
 
     pub fn insert(&self, core: Rc<Core>) {
-        let index = (core.id.0 & ((1 << INDEX_BITS) - 1)) as usize;
+        let index = index_of(core.id);
         if let Some(parent) = &core.parent {
             parent.children.borrow_mut().push(core.id);
         }
@@ -257,7 +262,7 @@ impl Realm {
 
     fn close_known(&self, core: Rc<Core>) {
         let id = core.id;
-        let index = (id.0 & ((1 << INDEX_BITS) - 1)) as usize;
+        let index = index_of(id);
         if let Some(parent) = &core.parent {
             parent.children.borrow_mut().retain(|&child| child != id);
             parent.copies.forget_alias(core.name);
@@ -414,6 +419,7 @@ pub fn known(level: Level, name: Id) -> Option<Rc<Core>> {
 }
 
 /// The realm that a level belongs to.
+#[inline(always)]
 pub fn with<R>(level: Level, f: impl FnOnce(&Realm) -> R) -> Option<R> {
     let realm: *const Realm = match level {
         Level::Host(realm) => realm,

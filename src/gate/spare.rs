@@ -48,7 +48,7 @@ impl Spare {
 
     /// A box of the host's own has been closed. What it has outside is let go of now.
     pub fn keep(&self, core: Rc<Core>) {
-        if core.parent.is_some() || core.status.get() != Status::Closed {
+        if core.parent.is_some() || core.status.get() != Status::Closed || !core.tape.is_off() {
             return;
         }
         core.empty();

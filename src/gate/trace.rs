@@ -120,6 +120,7 @@ fn fingerprint(s: State, index: c_int) -> u64 {
     }
 }
 
+#[inline(always)]
 fn with(level: Level, f: impl FnOnce(&mut Trace)) {
     level.guarded(|| {
         realm::with(level, |realm| {
@@ -132,6 +133,7 @@ fn with(level: Level, f: impl FnOnce(&mut Trace)) {
 }
 
 /// A new call goes out: what arrived before is over.
+#[inline(always)]
 pub fn forget(level: Level) {
     with(level, Trace::forget);
 }

@@ -76,6 +76,7 @@ pub fn open(s: State) {
 }
 
 /// Bare: a call from this level into a box: see [`super::proxy::crossing`]; on the road given.
+#[inline(always)]
 pub fn enter(s: State, level: Level, id: Id, entry: Entry, first: c_int, road: Road) -> c_int {
     if let (Entry::Function(number), Level::Host(realm)) = (entry, level) {
         if let Some(n) = short(s, realm, (id, number), first, road) {
@@ -103,7 +104,15 @@ fn short(s: State, realm: *mut Realm, to: (Id, u64), first: c_int, road: Road) -
     let waits = matches!(road, Road::Waiting { .. });
     match realm::call_short(realm, s, to, first, waits, taker) {
         driver::Short::No => return None,
-        driver::Short::Pushed(n) => return Some(if waits { results(s, n) } else { n }),
+        driver::Short::Taken => {
+            let over = waits && wrap::NEEDED;
+            if over {
+                // No token: it is over.
+                s.push_bool(false);
+            }
+            // SAFETY: a realm outlives every call of its state.
+            return Some(c_int::from(over) + unsafe { (*realm).scalars.push(s) });
+        }
         driver::Short::Long => {}
     }
     let progress = back(s, realm::go_on_long(realm, s));

@@ -50,11 +50,22 @@ pub fn open(s: State) {
     copies::open(s);
 }
 
+/// What a handle's userdata holds.
+#[repr(C)]
+pub struct Place {
+    /// The number of its box; 0 once that is closed.
+    id: u64,
+    /// The same, and it stays: [`link::NAME`].
+    name: u64,
+}
+
+const _: () = assert!(mem::offset_of!(Place, name) == link::NAME * size_of::<u64>());
+
 /// Bare: pushes a handle of no box.
 pub fn push_closed(s: State) {
-    let place = s.new_userdata(mem::size_of::<u64>()) as *mut u64;
+    let place = s.new_userdata(size_of::<Place>()) as *mut Place;
     // SAFETY: fresh memory of that size.
-    unsafe { place.write(0) };
+    unsafe { place.write(Place { id: 0, name: 0 }) };
     link::leave_unlinked(s, -1);
     s.registry_get(key());
     s.set_metatable(-2);
@@ -63,14 +74,14 @@ pub fn push_closed(s: State) {
 /// Bare: makes the handle at `index` that of the box `id`.
 pub fn set_id(s: State, index: c_int, id: Id) {
     if let Some(place) = place_at(s, index) {
-        *place = id.0;
+        *place = Place { id: id.0, name: id.0 };
     }
     link::remember_box(s, id, index);
 }
 
 /// The number in the handle at `index`, if it is one.
-fn place_at<'a>(s: State, index: c_int) -> Option<&'a mut u64> {
-    let place = s.userdata_of(index, key()) as *mut u64;
+fn place_at<'a>(s: State, index: c_int) -> Option<&'a mut Place> {
+    let place = s.userdata_of(index, key()) as *mut Place;
     // SAFETY: only `push_closed` gives out this metatable, with memory of this size; the value stays on the stack.
     unsafe { place.as_mut() }
 }
@@ -78,11 +89,11 @@ fn place_at<'a>(s: State, index: c_int) -> Option<&'a mut u64> {
 /// Bare: the box of the handle at `index`.
 #[cfg(any(test, fuzzing))]
 pub fn id_at(s: State, index: c_int) -> Id {
-    place_at(s, index).map_or(Id(0), |place| Id(*place))
+    place_at(s, index).map_or(Id(0), |place| Id(place.id))
 }
 
-/// Bare: the number in the handle that a method was called on, of a box that is open or not.
-fn own_place<'a>(s: State) -> &'a mut u64 {
+/// Bare: what the handle holds that a method was called on, of a box that is open or not.
+fn own_place<'a>(s: State) -> &'a mut Place {
     match place_at(s, 1) {
         Some(place) => place,
         None => s.type_error(1, c"sandbox"),
@@ -91,7 +102,7 @@ fn own_place<'a>(s: State) -> &'a mut u64 {
 
 /// Bare: the box of the handle that a method was called on, open or not.
 fn any(s: State) -> Id {
-    Id(*own_place(s))
+    Id(own_place(s).id)
 }
 
 /// Bare: the same, if it is open.
@@ -108,7 +119,7 @@ pub fn check(s: State, level: Level) -> Id {
 pub fn close_at(s: State, index: c_int) {
     let index = s.absolute(index);
     let Some(place) = place_at(s, index) else { return };
-    let id = Id(mem::take(place));
+    let id = Id(mem::take(&mut place.id));
     if id == Id::NONE {
         return;
     }
@@ -283,6 +294,10 @@ fn close(s: State) -> c_int {
 
 /// `__gc`, `__close`
 fn collect(s: State) -> c_int {
+    // Most have been closed before; nor is there anything to do for what is no handle.
+    if s.userdata_word(1, 0) == Some(0) {
+        return 0;
+    }
     if let Some(place) = place_at(s, 1) {
         // What its writer says now nobody is left to hear.
         close_or_fail(s, place);
@@ -290,16 +305,16 @@ fn collect(s: State) -> c_int {
     0
 }
 
-/// Closes the box of the handle at 1, whose number lies at `place`. Where the writer of its journal has failed, pushes what is to be said of
+/// Closes the box of the handle at 1. Where the writer of its journal has failed, pushes what is to be said of
 /// it, and gives true.
-fn close_or_fail(s: State, place: &mut u64) -> bool {
-    let id = Id(*place);
+fn close_or_fail(s: State, place: &mut Place) -> bool {
+    let id = Id(place.id);
     if id == Id::NONE {
         return false;
     }
     if let Level::Host(realm) = Level::of(s) {
         if realm::close_at_once(realm, id) {
-            *place = 0;
+            place.id = 0;
             link::forget(s, 1);
             return false;
         }

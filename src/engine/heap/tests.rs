@@ -9,6 +9,7 @@ use super::slots::page_size;
 use super::*;
 
 mod copies;
+mod images;
 mod limits;
 mod space;
 mod stress;

@@ -23,8 +23,8 @@ use crate::lua::State;
 pub enum Short {
     /// Nothing has been done: it can't go the short road.
     No,
-    /// So many results have been pushed on the host's stack.
-    Pushed(c_int),
+    /// The results are the realm's scalars.
+    Taken,
     /// As any other: see [`Realm::long`].
     Long,
 }
@@ -92,7 +92,7 @@ pub(in crate::gate) fn call(
     core.exit.set(None);
     realm.nesting.set(nesting + 1);
     let mut watch = Alone::begin(beat, core, now, left);
-    let mut direct = Direct::new(root);
+    let mut direct = Direct::of_proxy(root);
     let mut height = None;
     run::take_seat(core, seat, beat);
     let mut said = watch.resume(|| task.resume(Message::Go));
@@ -104,7 +104,7 @@ pub(in crate::gate) fn call(
                 realm.workers.give_back_short(worker);
                 realm.nesting.set(nesting);
                 direct.end(realm);
-                return Short::Pushed(realm.scalars.push(root));
+                return Short::Taken;
             }
             Ok(Event::Ask) if run.asked.get().is_null() && !(waits && root.can_yield()) => {
                 let Request::Call { function } = run.request.get() else { break (Left::Said(said), true) };

@@ -48,9 +48,19 @@ pub fn open(s: State) {
     }
 }
 
+/// Bare: pushes what the proxy of a box's function keeps for [`Direct::of_proxy`]: how many values. In a box below, which has none of
+/// it, they are nil.
+pub fn push_tools(s: State) -> c_int {
+    s.registry_get(key(HANDLER));
+    s.registry_get(key(DELIVER));
+    2
+}
+
 /// The host's side of one driver.
 pub struct Direct {
     root: State,
+    /// Whether the function that runs there is the proxy of a function of the box's.
+    of_proxy: bool,
     /// What is on the host's stack below what lies ready there; `None` before the first call.
     top: Option<c_int>,
     /// [`Realm::caller`] before.
@@ -60,7 +70,12 @@ pub struct Direct {
 impl Direct {
     /// For calls on the host's Lua thread `root`, whose running function has [`ROOM`].
     pub fn new(root: State) -> Direct {
-        Direct { root, top: None, before: 0 }
+        Direct { root, of_proxy: false, top: None, before: 0 }
+    }
+
+    /// The same where that function is a proxy, with [`push_tools`] from its third upvalue on.
+    pub fn of_proxy(root: State) -> Direct {
+        Direct { root, of_proxy: true, top: None, before: 0 }
     }
 
     /// Calls the function that the host has exported to the box of `asker` under `number`, with the realm's scalars. Results that are
@@ -87,27 +102,69 @@ impl Direct {
             asker.by_scalars.set(true);
             return Reply::Values;
         }
-        send(s, realm, asker, base, ok)
+        self.send(realm, asker, base, ok)
     }
 
     #[cold]
     fn prepare(&mut self, realm: &Realm, asker: &Run) -> Option<c_int> {
         let s = self.root;
         let top = s.top();
-        s.registry_get(key(HANDLER));
-        let there = Link::Below(asker.core.id).push_table(s) && {
+        if self.of_proxy {
+            // A host with `debug` can put anything there.
+            s.copy(State::upvalue(3));
+            if s.kind(State::upvalue(2)) == Kind::Userdata {
+                s.push_user_table(State::upvalue(2));
+            } else {
+                s.push_nil();
+            }
+        } else {
+            s.registry_get(key(HANDLER));
+            if !Link::Below(asker.core.id).push_table(s) {
+                s.push_nil();
+            }
+        }
+        if s.kind(-1) == Kind::Table {
             s.raw_geti(-1, field::BY_NUMBER);
-            s.remove(-2);
-            s.kind(-1) == Kind::Table
-        };
-        if !there {
+            s.replace(-2);
+        }
+        if s.kind(-1) != Kind::Table {
             s.set_top(top);
             return None;
         }
-        s.registry_get(key(DELIVER));
+        self.push_deliverer();
         self.before = realm.caller.replace(s.running());
         self.top = Some(top);
         self.top
+    }
+
+    fn push_deliverer(&self) {
+        match self.of_proxy {
+            true => self.root.copy(State::upvalue(4)),
+            false => self.root.registry_get(key(DELIVER)),
+        }
+    }
+
+    /// Sends what is no scalar of what has come of a call: what lies above `base`. All of that is taken off, and the deliverer is put back.
+    #[cold]
+    fn send(&self, realm: &Realm, asker: &Run, base: c_int, ok: bool) -> Reply {
+        let s = self.root;
+        asker.by_scalars.set(false);
+        if asker.lend().is_null() {
+            s.set_top(base);
+            return Reply::NoMemory;
+        }
+        asker.reply.set(if ok { Reply::Values } else { Reply::Error });
+        realm.delivering.set(asker);
+        let sent = s.pcall(s.top() - base, 0, 0);
+        let reply = match sent {
+            true if realm.delivering.get().is_null() => asker.reply.get(),
+            true => Reply::NoMemory,
+            false => tell(realm, asker, s.bytes(-1).unwrap_or(b"error in error handling")),
+        };
+        realm.delivering.set(ptr::null());
+        s.set_top(base - 1);
+        self.push_deliverer();
+        reply
     }
 
     /// Takes from the host's stack what lies ready there. The host's code goes on.
@@ -121,28 +178,6 @@ impl Direct {
             unsafe { luajit::set_running(self.root.as_ptr(), self.root.as_ptr()) };
         }
     }
-}
-
-/// Sends what is no scalar of what has come of a call: what lies above `base`. All of that is taken off, and the deliverer is put back.
-#[cold]
-fn send(s: State, realm: &Realm, asker: &Run, base: c_int, ok: bool) -> Reply {
-    asker.by_scalars.set(false);
-    if asker.lend().is_null() {
-        s.set_top(base);
-        return Reply::NoMemory;
-    }
-    asker.reply.set(if ok { Reply::Values } else { Reply::Error });
-    realm.delivering.set(asker);
-    let sent = s.pcall(s.top() - base, 0, 0);
-    let reply = match sent {
-        true if realm.delivering.get().is_null() => asker.reply.get(),
-        true => Reply::NoMemory,
-        false => tell(realm, asker, s.bytes(-1).unwrap_or(b"error in error handling")),
-    };
-    realm.delivering.set(ptr::null());
-    s.set_top(base - 1);
-    s.registry_get(key(DELIVER));
-    reply
 }
 
 /// Answers with an error string.

@@ -32,8 +32,8 @@ extern "C" {
     fn __fwriting(file: *mut FILE) -> c_int;
 }
 
-/// Held bytes go to the writer in pieces of this size.
-const PIECE: usize = 64 << 10;
+/// Held bytes lie in blocks of this size, but for the first, and go to the writer block by block: none of them moves meanwhile.
+const BLOCK: usize = 64 << 10;
 
 /// Which callbacks a stream has.
 #[derive(Clone, Copy)]
@@ -62,8 +62,8 @@ pub struct Cookie {
     /// Bytes of the reader's last string that went out, and how many of them in the last piece.
     pub served: usize,
     last: usize,
-    /// What could not be given to the writer when it was written.
-    held: Vec<u8>,
+    /// What could not be given to the writer when it was written, in blocks.
+    held: Vec<Vec<u8>>,
     /// What went wrong where nobody could be told: the next write, flush or close fails with it.
     error: c_int,
     pub listed: bool,
@@ -163,8 +163,8 @@ impl Cookie {
         // SAFETY: nothing leaves `run` but by returning, so `held` is dropped.
         unsafe {
             let held = std::mem::take(&mut (*cookie).held);
-            for piece in held.chunks(PIECE) {
-                let request = Request::Write(piece.as_ptr(), piece.len());
+            for block in held {
+                let request = Request::Write(block.as_ptr(), block.len());
                 if let Err(errno) = callback::run(cookie, WRITER, request, purpose) {
                     (*cookie).error = errno;
                     break;
@@ -174,12 +174,24 @@ impl Cookie {
     }
 }
 
+/// Holds all of it, or nothing where there is no memory.
 unsafe fn hold(cookie: *mut Cookie, data: *const u8, size: usize) -> Result<(), c_int> {
-    // SAFETY: glibc passes `size` bytes; there is room for them.
-    unsafe {
-        let held = &mut (*cookie).held;
-        held.try_reserve(size).map_err(|_| libc::ENOMEM)?;
-        held.extend_from_slice(std::slice::from_raw_parts(data, size));
+    // SAFETY: glibc passes `size` bytes.
+    let (held, data) = unsafe { (&mut (*cookie).held, std::slice::from_raw_parts(data, size)) };
+    let room = held.last().map_or(0, |last| last.capacity() - last.len());
+    let (now, later) = data.split_at(size.min(room));
+    let mut block = Vec::new();
+    if !later.is_empty() {
+        let least = if held.is_empty() { 0 } else { BLOCK };
+        let reserved = held.try_reserve(1).and_then(|()| block.try_reserve_exact(least.max(later.len())));
+        reserved.map_err(|_| libc::ENOMEM)?;
+        block.extend_from_slice(later);
+    }
+    if let Some(last) = held.last_mut() {
+        last.extend_from_slice(now);
+    }
+    if !block.is_empty() {
+        held.push(block);
     }
     Ok(())
 }

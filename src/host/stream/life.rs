@@ -36,8 +36,8 @@ pub struct Life {
     pub level: c_int,
     /// All open cookies; those that hold bytes back come first.
     pub first: *mut Cookie,
-    /// Whether [`super::lines`] has been put in its place.
-    pub has_lines: bool,
+    /// Whether [`super::lines`] and [`super::write`] have been put in their places.
+    pub has_methods: bool,
     /// See [`super::jit`].
     pub scratch: Scratch,
 }
@@ -63,7 +63,7 @@ impl Life {
                 busy,
                 level: 0,
                 first: ptr::null_mut(),
-                has_lines: false,
+                has_methods: false,
                 scratch: Scratch::NEW,
             });
             life

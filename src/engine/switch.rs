@@ -180,6 +180,7 @@ const ROOM: usize = 48 << 10;
 ///
 /// # Safety
 /// Called on the seat's own stack.
+#[inline(always)]
 pub unsafe fn ours<R: Copy>(seat: &Seat, f: impl FnOnce() -> R) -> R {
     let here = 0_u8;
     if (&here as *const u8 as usize).wrapping_sub(seat.floor.get()) < ROOM {

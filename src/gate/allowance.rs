@@ -9,6 +9,9 @@ use crate::engine::clock::NEVER;
 pub struct Limits {
     /// In the order of the table.
     values: [f64; TABLE.len()],
+    /// Those of time, ns; [`NEVER`] for none.
+    cpu_ns: u64,
+    wall_ns: u64,
     pub per: Per,
 }
 
@@ -35,7 +38,9 @@ impl Limits {
             let default = TABLE.get(i).map_or(f64::INFINITY, |d| d.default);
             asked.values.get(i).copied().flatten().unwrap_or(default)
         });
-        Limits { values, per: asked.per.unwrap_or_default() }
+        let mut limits = Limits { values, cpu_ns: 0, wall_ns: 0, per: asked.per.unwrap_or_default() };
+        limits.convert();
+        limits
     }
 
     /// The same, as if they were asked for.
@@ -51,6 +56,18 @@ impl Limits {
         if let Some(place) = self.values.get_mut(limit as usize) {
             *place = value;
         }
+        self.convert();
+    }
+
+    fn convert(&mut self) {
+        // A float-to-integer cast saturates.
+        self.cpu_ns = nanoseconds(self.get(Limit::Cpu));
+        self.wall_ns = nanoseconds(self.get(Limit::Wall));
+    }
+
+    /// The limit of real time, ns; [`NEVER`] for none.
+    pub fn wall_ns(&self) -> u64 {
+        self.wall_ns
     }
 }
 
@@ -69,15 +86,23 @@ impl Spent {
 impl Core {
     /// CPU time that is left of the allowance, ns.
     pub fn cpu_left(&self) -> u64 {
-        let mut limit = self.limits.get().get(Limit::Cpu);
+        let mut limit = self.limits.get().cpu_ns;
         if self.tape.is_replaying() {
             // It was the recording that was to keep to it; a replay that has gone astray must end, too.
-            limit = 4.0 * limit + 2.0;
+            limit = limit.saturating_mul(4).saturating_add(2_000_000_000);
         }
-        if limit.is_infinite() {
+        if limit == NEVER {
             return NEVER;
         }
-        nanoseconds(limit).saturating_sub(self.spent.get().cpu)
+        limit.saturating_sub(self.spent.get().cpu)
+    }
+
+    /// Charges CPU time to a box that has none above it.
+    pub fn charge_cpu_alone(&self, ns: u64) {
+        let mut spent = self.spent.get();
+        spent.cpu = spent.cpu.saturating_add(ns);
+        spent.cpu_total = spent.cpu_total.saturating_add(ns);
+        self.spent.set(spent);
     }
 
     /// Charges CPU time to this box and all above it.
@@ -172,7 +197,7 @@ impl Core {
             );
             spent.renew(limit);
             if limit == Limit::Wall && self.running.get() > 0 {
-                self.wall.grant(value);
+                self.wall.grant(limits.wall_ns());
             }
             if self.status.get() == Status::Exhausted(Kind::Limit(limit)) {
                 self.status.set(Status::Ready);
@@ -204,7 +229,7 @@ impl Core {
             }
         }
         let replaying = self.tape.is_replaying();
-        self.wall.begin(if replaying { f64::INFINITY } else { limits.get(Limit::Wall) }, now);
+        self.wall.begin(if replaying { NEVER } else { limits.wall_ns() }, now);
     }
 
     /// Ends the outermost call, when the monotonic clock shows `now`.

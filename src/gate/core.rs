@@ -44,6 +44,13 @@ pub enum Status {
     Closed,
 }
 
+/// Drops what lies in a cell, unless somebody looks at it.
+pub(super) fn clear<T: Default>(cell: &RefCell<T>) {
+    if let Ok(mut place) = cell.try_borrow_mut() {
+        *place = T::default();
+    }
+}
+
 /// A box, but for what lies in its heap.
 pub struct Core {
     pub id: Id,
@@ -128,6 +135,30 @@ impl Core {
         }
     }
 
+    /// Makes this the core of another box. Nothing of the last one is left but room.
+    pub fn renew(
+        &mut self,
+        id: Id,
+        parent: Option<Rc<Core>>,
+        asked: &Asked,
+        budget: Rc<Budget>,
+        seed: [u64; 5],
+    ) {
+        let threads = std::mem::take(&mut self.threads);
+        threads.reset(0);
+        *self = Core::new(id, parent, asked, budget, seed);
+        self.threads = threads;
+    }
+
+    /// The box is closed: lets go of what may be large, or is somebody else's.
+    pub fn empty(&self) {
+        clear(&self.traceback);
+        clear(&self.stopped);
+        clear(&self.children);
+        clear(&self.files.grants);
+        self.ledger.empty();
+    }
+
     /// This box and all above it, inside out.
     pub fn chain(&self) -> impl Iterator<Item = &Core> {
         let mut at = Some(self);
@@ -138,25 +169,40 @@ impl Core {
         })
     }
 
+    /// The box of the host's own that this one is, or is below.
+    pub fn top(self: &Rc<Core>) -> Rc<Core> {
+        let mut at = self;
+        while let Some(above) = &at.parent {
+            at = above;
+        }
+        Rc::clone(at)
+    }
+
     /// The outermost box of the chain that can't go on.
     pub fn doomed(&self) -> Option<&Core> {
         self.chain().filter(|core| core.status.get() != Status::Ready).last()
     }
 
     /// Whether a call may go the short road: a box of the host's own, at rest, of which nothing is asked on the way.
+    #[inline(always)]
     pub fn is_plain(&self) -> bool {
-        let limits = self.limits.get();
-        self.status.get() == Status::Ready
-            && self.tape.is_off()
-            && self.running.get() == 0
+        self.running.get() == 0
+            && self.goes_smoothly()
             && self.parent.is_none()
-            && !self.counted.get()
-            && self.compiles.get()
             && !self.unseeded.get()
-            && limits.per == Per::Life
-            && limits.get(Limit::Instructions).is_infinite()
+            && self.limits.get().per == Per::Life
             && self.ledger.is_settled()
             && !(crate::lua::compat::V51 && self.is_filling())
+    }
+
+    /// Whether a call that has gone that road so far may go on there.
+    #[inline(always)]
+    pub fn goes_smoothly(&self) -> bool {
+        self.status.get() == Status::Ready
+            && self.tape.is_off()
+            && !self.counted.get()
+            && self.compiles.get()
+            && self.limits.get().get(Limit::Instructions).is_infinite()
     }
 
     /// Whether what fills the box may be garbage that no allocation of Lua's own has made it collect.

@@ -15,19 +15,23 @@ use std::rc::Rc;
 
 pub(super) use entry::{abandon, forget, from_host, go_on};
 pub(super) use short::call as short;
+pub(super) use short::Long;
 pub use short::Short;
 
 use super::answer::{self, Answer, Place};
+use super::copies;
 use super::core::{Core, Status};
 use super::counting;
 use super::exchange::Exchange;
 use super::image;
 use super::journal::{record, tape};
 use super::level::Level;
+use super::making;
 use super::meter::Meter;
 use super::realm::{dispose, Realm};
 use super::request::{Entry, Reply, Request};
 use super::run::{self, Run};
+use super::serve::direct::Direct;
 use super::serve::{self, Call, What};
 use crate::engine::clock::{self, NEVER};
 use crate::engine::switch::{standing, Task};
@@ -67,6 +71,7 @@ struct Driver<'a> {
     waiting: Vec<usize>,
     current: usize,
     meter: Meter,
+    direct: Direct,
 }
 
 /// What to do next.
@@ -143,10 +148,12 @@ impl Driver<'_> {
                 Step::Go(message) => step = self.advance(message),
                 Step::Done(reply) => {
                     self.meter.stop();
+                    self.direct.end(self.realm);
                     return Outcome::Done(reply);
                 }
                 Step::Host(call) => {
                     self.meter.stop();
+                    self.direct.end(self.realm);
                     for Activation { run, .. } in &self.activations {
                         run.kept.set(run.core.wall.keep());
                     }
@@ -219,7 +226,7 @@ impl Driver<'_> {
         if let (Request::Call { function }, true) = (request, exchange.is_null()) {
             if activation.owner.is_none() && !self.may_wait {
                 self.meter.stop();
-                let reply = serve::serve_short(self.root, self.realm, &activation.run, function);
+                let reply = self.direct.call(self.realm, &activation.run, function);
                 return self.reply_to(current, reply);
             }
             exchange = activation.run.lend();
@@ -334,6 +341,15 @@ impl Driver<'_> {
         } else {
             self.realm.workers.give_back(task, run);
         }
+        if entry == Entry::Rehash && reply == Reply::Values {
+            if let Some(next) = copies::rehashed(self.realm, &core) {
+                ended(self.realm, &core, self.meter.charged_at());
+                return match self.activate(next, entry, exchange, owner) {
+                    Ok(()) => Step::Go(Message::Go),
+                    Err(reply) => Step::Done(reply),
+                };
+            }
+        }
         if entry == Entry::Check {
             if reply != Reply::Values {
                 return self.reopen(core, exchange, owner);
@@ -355,7 +371,7 @@ impl Driver<'_> {
 
     /// A box has been made, or not.
     fn opened(&self, core: &Rc<Core>, entry: Entry, reply: Reply, exchange: *mut Exchange) -> Reply {
-        if reply == Reply::Values && entry == Entry::Rehash {
+        if reply == Reply::Values && !matches!(entry, Entry::Open | Entry::Check) {
             return reply;
         }
         if reply == Reply::Values {
@@ -371,7 +387,7 @@ impl Driver<'_> {
     fn reopen(&mut self, core: Rc<Core>, exchange: *mut Exchange, owner: Option<usize>) -> Step {
         image::tested(false);
         ended(self.realm, &core, self.meter.charged_at());
-        let opened = if answer::empty(&core) {
+        let opened = if making::empty(&core) {
             self.activate(Rc::clone(&core), Entry::Open, exchange, owner)
         } else {
             Err(Reply::NoMemory)

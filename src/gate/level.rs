@@ -15,7 +15,7 @@ use super::parcel::{Reader, Writer};
 use super::realm::{self, Realm};
 use super::request::{Reply, Request};
 use super::run::Run;
-use super::serve;
+use super::serve::{self, direct};
 use super::trace;
 use crate::engine::seat::{seat_of, Seat};
 use crate::engine::switch::{ask, leave, ours, run_on};
@@ -66,6 +66,7 @@ impl Level {
     }
 
     /// Runs code of ours that must not be stopped in the middle; `f` must be short and must not touch Lua.
+    #[inline(always)]
     pub fn guarded<R: Copy>(self, f: impl FnOnce() -> R) -> R {
         match self {
             Level::Host(_) => f(),
@@ -95,6 +96,7 @@ impl Level {
     }
 
     /// How many exchanges are lent now: what to hand to [`Level::lower`].
+    #[inline(always)]
     pub fn height(self) -> usize {
         match self {
             // SAFETY: as in `take`.
@@ -162,22 +164,47 @@ impl Level {
 
     fn send(self, s: State, request: Request, exchange: *mut Exchange) -> Reply {
         match self {
-            Level::Host(realm) => realm::cross(realm, s, request, exchange),
-            Level::Box(seat) => {
-                let Some(run) = self.run() else { return Reply::NoMemory };
-                run.request.set(request);
-                run.asked.set(exchange);
-                let mut event = Event::Ask;
-                loop {
-                    // SAFETY: bare code, on the box's own stack, holds nothing that needs dropping.
-                    match unsafe { ask(seat, event) } {
-                        Message::Serve => {
-                            run.served.set(serve::serve(s, self, run.call.get()));
-                            event = Event::Served;
-                        }
-                        _ => return run.reply.get(),
-                    }
+            Level::Host(realm) => {
+                if matches!(request, Request::Run { .. }) {
+                    s.check_stack(direct::ROOM, c"arguments");
                 }
+                realm::cross(realm, s, request, exchange)
+            }
+            Level::Box(seat) => match self.run() {
+                Some(run) => Level::send_up(s, seat, run, request, exchange),
+                None => Reply::NoMemory,
+            },
+        }
+    }
+
+    /// Bare: [`Level::cross`] in a box.
+    #[inline(always)]
+    pub fn cross_up(
+        s: State,
+        seat: &'static Seat,
+        run: &Run,
+        request: Request,
+        exchange: *mut Exchange,
+    ) -> Reply {
+        let reply = Level::send_up(s, seat, run, request, exchange);
+        // SAFETY: as in `cross`.
+        unsafe { luajit::set_running(s.as_ptr(), s.as_ptr()) };
+        reply
+    }
+
+    #[inline(always)]
+    fn send_up(s: State, seat: &'static Seat, run: &Run, request: Request, exchange: *mut Exchange) -> Reply {
+        run.request.set(request);
+        run.asked.set(exchange);
+        let mut event = Event::Ask;
+        loop {
+            // SAFETY: bare code, on the box's own stack, holds nothing that needs dropping.
+            match unsafe { ask(seat, event) } {
+                Message::Serve => {
+                    run.served.set(serve::serve(s, Level::Box(seat), run.call.get()));
+                    event = Event::Served;
+                }
+                _ => return run.reply.get(),
             }
         }
     }

@@ -2,6 +2,8 @@
 //!
 //! The clock goes on while the driver answers a box's own requests, and stands while the host's Lua runs.
 
+pub mod alone;
+
 use std::rc::Rc;
 
 use super::core::{Core, Status};
@@ -32,7 +34,6 @@ pub struct Meter {
 
 impl Meter {
     /// `None` where the system can't watch this thread.
-    #[inline(always)] // Else a third of what a short call costs here goes into handing it over.
     pub fn begin() -> Option<Meter> {
         if !process::ready() {
             return None;
@@ -98,38 +99,6 @@ impl Meter {
         }
         self.armed =
             self.beat.arm(self.since.cpu_at_most().saturating_add(cpu), now.saturating_add(cpu), wall);
-    }
-
-    /// [`Meter::enter`] at the beginning of a call into `core`, a box of the host's own; false, and nothing armed, where it has nothing left.
-    pub fn enter_alone(&mut self, core: &Core) -> bool {
-        let cpu = core.cpu_left();
-        if cpu == 0 {
-            return false;
-        }
-        self.since = Span::begin_at(self.beat, self.now);
-        let now = self.since.began;
-        self.mask = clock::signal::prepare(self.beat, now);
-        self.beat.disarm();
-        self.beat.expect_looks(false);
-        let latest = self.since.cpu_at_most().saturating_add(cpu);
-        self.armed = self.beat.arm(latest, now.saturating_add(cpu), core.wall.deadline());
-        true
-    }
-
-    /// The call that [`Meter::enter_alone`] began goes on as any other.
-    pub fn adopt(&mut self, core: &Rc<Core>) {
-        self.now = 0;
-        self.charged = Some(Rc::clone(core));
-    }
-
-    /// The call that [`Meter::enter_alone`] began has ended.
-    pub fn settle_alone(self, core: &Core) {
-        self.beat.disarm();
-        let (now, used) = self.since.finish(self.beat, self.beat.take_outside());
-        core.end_alone(used, now);
-        if let Some(mask) = self.mask {
-            clock::signal::restore_mask(mask);
-        }
     }
 
     /// Runs a box's stack, under the C locale: a box neither sees nor needs the host's.

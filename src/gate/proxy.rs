@@ -1,6 +1,6 @@
 //! Proxies: what stands for the other side's function or stream.
 //!
-//! The proxy of a function is a C closure over a small userdata and, in an owner, the box's handle. A weak table finds it again, so a
+//! The proxy of a function is a C closure over a small userdata and, in an owner, the box's handle and what [`direct`] needs. A weak table finds it again, so a
 //! function that is sent twice arrives as the same one, and one that is sent home becomes the original.
 //!
 //! # Safety
@@ -23,6 +23,7 @@ use super::parcel::tag;
 use super::random;
 use super::realm::{self, Realm};
 use super::request::{Entry, Request};
+use super::serve::direct;
 use super::short;
 use super::trace;
 use super::waiting::{self, wrap, Road};
@@ -177,7 +178,8 @@ impl Link {
         // The handle goes with it: a box lives as long as one of its functions is in use.
         self.push_handle(s);
         let from_lua = wrap::NEEDED && self != Link::Owner;
-        s.push_closure(if from_lua { function(call_waiting) } else { function(call) }, 2);
+        let upvalues = 2 + if self == Link::Owner { 0 } else { direct::push_tools(s) };
+        s.push_closure(if from_lua { function(call_waiting) } else { function(call) }, upvalues);
         wrap::push_wrapped(s);
         s.copy(-1);
         s.raw_seti(-3, number as i64);

@@ -5,6 +5,8 @@
 //! that state, one at a time. It is only reached through shared references: all of it is in cells.
 #![allow(unsafe_code)]
 
+mod forgotten;
+
 use std::cell::{Cell, RefCell};
 use std::mem;
 use std::os::raw::{c_int, c_void};
@@ -16,14 +18,21 @@ use super::driver::{self, Outcome};
 use super::exchange::{Desk, Exchange};
 use super::journal::under;
 use super::level::Level;
+use super::limits::Asked;
+use super::making;
 use super::parked::{self, Done, Parking, Progress, Ticket};
 use super::request::{Id, Reply, Request};
+use super::run::Run;
 use super::scalars::Scalars;
+use super::serve::direct;
+use super::spare::Spare;
 use super::trace::Trace;
 use super::waiting;
 use super::workers::Workers;
 use crate::engine::{clock, luajit};
 use crate::lua::{function, State};
+pub use forgotten::{collect_forgotten, collect_marks};
+use forgotten::{CROWD, MARKED};
 
 /// The boxes of one host state.
 pub struct Realm {
@@ -38,9 +47,15 @@ pub struct Realm {
     pub trace: RefCell<Trace>,
     pub scalars: Scalars,
     /// What has come of a call that has left the short road, until its bare code takes it.
-    pub(super) long: Cell<Option<(Outcome, *mut Exchange)>>,
+    pub(super) long: Cell<Option<driver::Long>>,
+    /// Address of the host's function that the innermost driver serves from, and the run whose results are to be sent: see
+    /// [`super::serve::direct`].
+    pub(super) caller: Cell<usize>,
+    pub(super) delivering: Cell<*const Run>,
     /// Stacks between two calls.
     pub workers: Workers,
+    /// What is left of boxes that were closed.
+    pub spare: Spare,
     open: Cell<bool>,
     /// Bytes that all marks of boxes take.
     pub marked: Rc<Cell<usize>>,
@@ -50,11 +65,13 @@ pub struct Realm {
     crowd: Cell<usize>,
 }
 
-/// Boxes that may be there without a look at whether the host's Lua still knows them: to its collector a handle is a few bytes.
-const CROWD: usize = 500;
-
 /// Bits of an id that are the index; the rest is the generation. Together they fit a float.
 const INDEX_BITS: u32 = 24;
+
+/// The index in an id: of the boxes that are there no two have the same.
+pub fn index_of(id: Id) -> usize {
+    (id.0 & ((1 << INDEX_BITS) - 1)) as usize
+}
 
 static KEY: u8 = 0;
 
@@ -81,7 +98,10 @@ pub fn open(s: State) {
         trace: RefCell::default(),
         scalars: Scalars::default(),
         long: Cell::new(None),
+        caller: Cell::new(0),
+        delivering: Cell::new(std::ptr::null()),
         workers: Workers::default(),
+        spare: Spare::default(),
         open: Cell::new(true),
         marked: Rc::default(),
         most_marked: Cell::new(MARKED),
@@ -98,6 +118,7 @@ pub fn open(s: State) {
     s.registry_set(key());
     super::link::open(s, false);
     waiting::open(s);
+    direct::open(s);
 }
 
 /// Bare: the realm of a host state.
@@ -140,6 +161,7 @@ impl Realm {
         *self.desk.borrow_mut() = Desk::new(None);
         *self.trace.borrow_mut() = Trace::default();
         self.workers.dismiss();
+        self.spare.clear();
     }
 
     pub fn is_open(&self) -> bool {
@@ -148,7 +170,7 @@ impl Realm {
 
     /// The box of that id, if it has not been closed.
     pub fn find(&self, id: Id) -> Option<Rc<Core>> {
-        let index = (id.0 & ((1 << INDEX_BITS) - 1)) as usize;
+        let index = index_of(id);
         let cores = self.cores.try_borrow().ok()?;
         cores.get(index)?.as_ref().filter(|core| core.id == id).cloned()
     }
@@ -205,8 +227,14 @@ impl Realm {
     pub fn unreserve(&self, id: Id) {
         if let Ok(mut free) = self.free.try_borrow_mut() {
             // Room for every index was reserved with its place.
-            free.push((id.0 & ((1 << INDEX_BITS) - 1)) as usize);
+            free.push(index_of(id));
         }
+    }
+
+    /// The host's own boxes.
+    #[cfg(test)]
+    pub fn boxes(&self) -> Vec<Rc<Core>> {
+        self.cores.borrow().iter().flatten().filter(|core| core.parent.is_none()).cloned().collect()
     }
 
     /// How many boxes there are, all levels.
@@ -216,7 +244,7 @@ impl Realm {
     }
 
     pub fn insert(&self, core: Rc<Core>) {
-        let index = (core.id.0 & ((1 << INDEX_BITS) - 1)) as usize;
+        let index = index_of(core.id);
         if let Some(parent) = &core.parent {
             parent.children.borrow_mut().push(core.id);
         }
@@ -227,8 +255,14 @@ impl Realm {
 
     /// Closes a box and all below it. What runs in them ends when control comes back to it.
     pub fn close(&self, id: Id) {
-        let Some(core) = self.find(id) else { return };
-        let index = (id.0 & ((1 << INDEX_BITS) - 1)) as usize;
+        if let Some(core) = self.find(id) {
+            self.close_known(core);
+        }
+    }
+
+    fn close_known(&self, core: Rc<Core>) {
+        let id = core.id;
+        let index = index_of(id);
         if let Some(parent) = &core.parent {
             parent.children.borrow_mut().retain(|&child| child != id);
             parent.copies.forget_alias(core.name);
@@ -245,6 +279,7 @@ impl Realm {
         }
         if core.running.get() == 0 {
             dispose(&core);
+            self.spare.keep(core);
         } else {
             clock::note_closing();
         }
@@ -285,6 +320,23 @@ pub fn dispose(core: &Core) {
     }
 }
 
+/// Sheltered: makes a box of the host's own, if it need not run before it can be used; `None`, and nothing made, where it must, or where there
+/// is no memory.
+pub fn make_at_once(realm: *mut Realm, asked: &Asked) -> Option<Id> {
+    shelter(realm, |realm| making::make_at_once(realm, asked)).flatten()
+}
+
+/// Sheltered: closes a box of the host's own, if nothing runs there and nothing is recorded; false, and nothing done, where that isn't so.
+pub fn close_at_once(realm: *mut Realm, id: Id) -> bool {
+    let close = |realm: &Realm| {
+        let idle = |core: &Rc<Core>| core.running.get() == 0 && core.tape.is_off();
+        let Some(core) = realm.known(None, id).filter(idle) else { return false };
+        realm.close_known(core);
+        true
+    };
+    shelter(realm, close).unwrap_or(false)
+}
+
 /// Sheltered: answers what the host's own code asks.
 pub fn cross(realm: *mut Realm, s: State, request: Request, exchange: *mut Exchange) -> Reply {
     let outcome = |realm: &Realm| match driver::from_host(realm, s, request, exchange, false) {
@@ -307,25 +359,29 @@ pub fn call_short(
     s: State,
     to: (Id, u64),
     first: c_int,
-    may_wait: bool,
+    waits: bool,
     taker: usize,
 ) -> driver::Short {
-    shelter(realm, |realm| driver::short(realm, s, to, first, may_wait, taker)).unwrap_or(driver::Short::Long)
+    shelter(realm, |realm| driver::short(realm, s, to, first, waits, taker)).unwrap_or(driver::Short::Long)
 }
 
-/// Sheltered: what has come of such a call that had to go on as any other. The host's desk is to be brought down to `height`.
+/// Sheltered: what has come of such a call that had to go on as any other.
 #[cold]
-pub fn go_on_long(realm: *mut Realm, s: State, height: usize) -> Progress {
-    let done = |reply, exchange| Progress::Done(Done { reply, exchange, height: Some(height) });
-    let long = |realm: &Realm| match realm.long.take() {
-        Some((Outcome::Done(reply), exchange)) => done(reply, exchange),
-        Some((Outcome::Wait(work, call), exchange)) => match parked::park(realm, s, work, call, exchange) {
-            Progress::Done(Done { reply, exchange, .. }) => done(reply, exchange),
+pub fn go_on_long(realm: *mut Realm, s: State) -> Progress {
+    let nothing =
+        Progress::Done(Done { reply: Reply::NoMemory, exchange: std::ptr::null_mut(), height: None });
+    let long = |realm: &Realm| {
+        let Some(driver::Long { outcome, exchange, height }) = realm.long.take() else { return nothing };
+        let progress = match outcome {
+            Outcome::Done(reply) => Progress::Done(Done { reply, exchange, height: None }),
+            Outcome::Wait(work, call) => parked::park(realm, s, work, call, exchange),
+        };
+        match progress {
+            Progress::Done(done) => Progress::Done(Done { height: Some(height), ..done }),
             progress => progress,
-        },
-        None => done(Reply::NoMemory, std::ptr::null_mut()),
+        }
     };
-    shelter(realm, long).unwrap_or(done(Reply::NoMemory, std::ptr::null_mut()))
+    shelter(realm, long).unwrap_or(nothing)
 }
 
 /// Sheltered: the host function that such a call has waited for has come out as `reply`.
@@ -357,41 +413,13 @@ fn internal_error(exchange: *mut Exchange) -> Reply {
     }
 }
 
-/// Bare: collects the handles of boxes that this level has forgotten, if there are twice as many as were left the last time.
-pub fn collect_forgotten(s: State, level: Level) {
-    let count = || level.guarded(|| with(level, Realm::count)).unwrap_or(0);
-    let crowd = level.guarded(|| with(level, |realm| realm.crowd.get())).unwrap_or(0);
-    if count() <= crowd || !s.collector_runs() {
-        return;
-    }
-    s.collect();
-    let crowd = count().saturating_mul(2).max(CROWD);
-    level.guarded(|| with(level, |realm| realm.crowd.set(crowd)));
-}
-
-/// Bytes that marks may take without a look at whether the host's Lua still knows them.
-const MARKED: usize = 64 << 20;
-
-/// Bare: collects the marks that the host has forgotten, if they take twice as much as was left the last time: to its collector a mark is a
-/// few bytes. A box pays for those that it makes.
-pub fn collect_marks(s: State, level: Level) {
-    let Level::Host(_) = level else { return };
-    let marked = || with(level, |realm| realm.marked.get()).unwrap_or(0);
-    let most = with(level, |realm| realm.most_marked.get()).unwrap_or(usize::MAX);
-    if marked() <= most || !s.collector_runs() {
-        return;
-    }
-    s.collect();
-    let most = marked().saturating_mul(2).max(MARKED);
-    with(level, |realm| realm.most_marked.set(most));
-}
-
 /// The box that this level knows by that number.
 pub fn known(level: Level, name: Id) -> Option<Rc<Core>> {
     with(level, |realm| realm.known(level.core(), name)).flatten()
 }
 
 /// The realm that a level belongs to.
+#[inline(always)]
 pub fn with<R>(level: Level, f: impl FnOnce(&Realm) -> R) -> Option<R> {
     let realm: *const Realm = match level {
         Level::Host(realm) => realm,

@@ -61,8 +61,9 @@ pub struct Run {
     pub left: Cell<*mut lua_State>,
     /// Whether what has come of the call, or of what was asked, lies in the realm's scalars: see [`super::short`].
     pub by_scalars: Cell<bool>,
-    /// The Lua thread of a call on the short road.
+    /// The Lua thread of a call on the short road, and the number of the function.
     pub ready: Cell<Option<State>>,
+    pub number: Cell<u64>,
     /// An address in the stack frame of the bare code that has asked something without an exchange.
     pub taker: Cell<usize>,
 }
@@ -91,6 +92,7 @@ impl Run {
             by_scalars: Cell::new(false),
             taker: Cell::new(0),
             ready: Cell::new(None),
+            number: Cell::new(0),
         }
     }
 
@@ -197,6 +199,9 @@ fn turn(seat: &'static Seat, run: &Run) {
         Entry::Open => opening::open(seat, run),
         Entry::Check => opening::check(seat, run),
         Entry::Rehash => opening::rehash(seat, run),
+        #[cfg(test)]
+        Entry::Shut => opening::shut(seat, run),
+        Entry::Short => short::call(seat, run),
         _ => call(seat, run),
     };
     seat.zone.zone.store(ZONE_HOST, Relaxed);
@@ -205,11 +210,6 @@ fn turn(seat: &'static Seat, run: &Run) {
 
 /// Runs any entry but the first, on a Lua thread of its own: a soft stop leaves that one, and the main thread stays whole.
 fn call(seat: &'static Seat, run: &Run) -> Reply {
-    if let Entry::Short(number) = run.entry {
-        if let Some(reply) = short::call(seat, run, number) {
-            return reply;
-        }
-    }
     // SAFETY: the box has been opened, and this is its stack.
     let main = unsafe { State::new(run.core.main.get()) };
     // SAFETY: nothing of the box runs yet.
@@ -422,7 +422,9 @@ fn entry(s: State) -> c_int {
             s.set_top(0);
             0
         }
-        Entry::Open | Entry::Check | Entry::Rehash | Entry::Short(_) => 0,
+        Entry::Open | Entry::Check | Entry::Rehash | Entry::Short => 0,
+        #[cfg(test)]
+        Entry::Shut => 0,
     };
     Encoder::new(s, level, run.exchange.get(), Side::Back, Link::Owner).named(c"result").encode(
         s.top() - results + 1,

@@ -1,4 +1,7 @@
-//! A level serves what a box below it asks: its functions, its environment, its own streams.
+//! A level serves what a box below it asks: its functions, its environment, its own streams. A function of the host's that is called
+//! with scalars is called in another way: see [`direct`].
+
+pub mod direct;
 
 use std::cell::Cell;
 use std::os::raw::{c_int, c_void};
@@ -10,10 +13,8 @@ use super::exchange::Exchange;
 use super::level::Level;
 use super::link::{field, Link};
 use super::parcel::Writer;
-use super::realm::{self, Realm};
+use super::realm;
 use super::request::{Id, Reply, Stream, StreamOp};
-use super::run::Run;
-use super::scalars::{Scalars, MOST};
 use super::streams::is_output;
 use super::trace;
 use crate::guest;
@@ -40,13 +41,11 @@ struct Frame {
     call: Call,
     level: Level,
     reply: Cell<Reply>,
-    /// Of a call with the realm's scalars: by whom. There is no exchange then, until one is needed.
-    asker: *const Run,
 }
 
 /// Serves one call in the state `s`; sheltered.
 pub fn serve(s: State, level: Level, call: Call) -> Reply {
-    let frame = Frame { call, level, reply: Cell::new(Reply::NoMemory), asker: std::ptr::null() };
+    let frame = Frame { call, level, reply: Cell::new(Reply::NoMemory) };
     let top = s.top();
     if !s.protected(function(perform), &frame as *const Frame as *mut c_void) {
         let text = s.bytes(-1).unwrap_or(b"error in error handling");
@@ -60,47 +59,6 @@ pub fn serve(s: State, level: Level, call: Call) -> Reply {
     frame.reply.get()
 }
 
-/// Serves the host's function of that number with the realm's scalars; sheltered. Results that are scalars go back the same way.
-pub fn serve_short(s: State, realm: &Realm, asker: &Run, number: u64) -> Reply {
-    let level = Level::Host(realm as *const Realm as *mut Realm);
-    let call = Call { id: asker.core.id, what: What::Function(number), exchange: std::ptr::null_mut() };
-    let frame = Frame { call, level, reply: Cell::new(Reply::NoMemory), asker };
-    let top = s.top();
-    if !s.protected(function(perform), &frame as *const Frame as *mut c_void) {
-        let text = s.bytes(-1).unwrap_or(b"error in error handling");
-        asker.by_scalars.set(false);
-        let exchange = if asker.asked.get().is_null() { asker.lend() } else { asker.asked.get() };
-        frame.reply.set(if exchange.is_null() { Reply::NoMemory } else { level.tell(exchange, text) });
-    }
-    s.set_top(top);
-    frame.reply.get()
-}
-
-/// Calls the host's function with the realm's scalars; the stack holds the frame.
-fn perform_scalars(s: State, frame: &Frame, link: Link, number: u64) -> Reply {
-    // SAFETY: the run waits for the answer; see `serve_short`.
-    #[allow(unsafe_code)]
-    let asker = unsafe { &*frame.asker };
-    s.check_stack(MOST as c_int + 4, c"arguments");
-    s.push_function(function(trace::serving_handler));
-    if !link.push_export(s, number) {
-        s.raise(c"the function is gone");
-    }
-    let scalars =
-        |f: &dyn Fn(&Scalars) -> c_int| realm::with(frame.level, |realm| f(&realm.scalars)).unwrap_or(0);
-    let n = scalars(&|scalars| scalars.push(s));
-    let ok = s.pcall(n, State::ALL, 2);
-    if ok && scalars(&|scalars| c_int::from(scalars.take(s, 3))) != 0 {
-        asker.by_scalars.set(true);
-        return Reply::Values;
-    }
-    let exchange = asker.lend();
-    if exchange.is_null() {
-        return Reply::NoMemory;
-    }
-    answer_with(s, frame.level, exchange, link, ok)
-}
-
 /// The C function under which a level serves; where its part of a traceback ends.
 pub fn perform(s: State) -> c_int {
     // SAFETY: `serve` passes its frame, which outlives the protected call.
@@ -110,7 +68,6 @@ pub fn perform(s: State) -> c_int {
     let link = Link::Below(call.id);
     link.settle_releases(s, level);
     let reply = match call.what {
-        What::Function(number) if call.exchange.is_null() => perform_scalars(s, frame, link, number),
         What::Function(number) => perform_function(s, level, call, link, number),
         What::Getenv => perform_getenv(s, level, call, link),
         What::Module => perform_module(s, level, call, link),
@@ -161,14 +118,14 @@ fn finish(s: State, level: Level, call: Call, link: Link, n: c_int) -> Reply {
     s.push_function(function(trace::serving_handler));
     s.insert(2);
     let ok = s.pcall(n, State::ALL, 2);
-    answer_with(s, level, call.exchange, link, ok)
+    send_from(s, level, call.exchange, link, ok, 3)
 }
 
-/// Sends what has come of a call: results from index 3 on, or the error value on top.
-fn answer_with(s: State, level: Level, exchange: *mut Exchange, link: Link, ok: bool) -> Reply {
+/// Sends what has come of a call: results from index `first` on, or the error value on top.
+fn send_from(s: State, level: Level, exchange: *mut Exchange, link: Link, ok: bool, first: c_int) -> Reply {
     let encoder = Encoder::new(s, level, exchange, Side::Back, link);
     if ok {
-        encoder.named(c"result").encode(3, s.top() - 2, 1);
+        encoder.named(c"result").encode(first, s.top() - first + 1, 1);
         Reply::Values
     } else {
         encoder.named(c"error value").encode(-1, 1, 0);

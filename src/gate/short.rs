@@ -14,7 +14,6 @@ use super::decode::decode;
 use super::encode::{Encoder, Side};
 use super::level::Level;
 use super::link::{field, Link};
-use super::realm;
 use super::request::{Reply, Request};
 use super::run::{self, key, Run};
 use super::trace;
@@ -45,32 +44,29 @@ pub fn base(thread: State) {
     thread.registry_get(key(run::SEND));
 }
 
-/// Calls the function that was exported under `number` with the realm's scalars. Results that are scalars go back the same way. `None`
-/// where no thread lies ready.
-pub fn call(seat: &'static Seat, run: &Run, number: u64) -> Option<Reply> {
-    let thread = run.ready.get()?;
+/// Calls the function that was exported under the run's number with the realm's scalars. Results that are scalars go back the same way.
+pub fn call(seat: &'static Seat, run: &Run) -> Reply {
+    let Some(thread) = run.ready.get() else { return Reply::NoMemory };
     // SAFETY: the box's own stack; nothing of the box runs yet.
     unsafe { run_on(seat, thread.as_ptr()) };
     seat.base.set(thread.as_ptr());
-    let level = Level::Box(seat);
-    if thread.top() != SEND {
-        base(thread);
-    }
-    thread.raw_geti(EXPORTS, number as i64);
-    if thread.is_nil(SEND + 1) {
+    // It is as the last call has left it: see `base`.
+    if !thread.raw_geti_any(EXPORTS, run.number.get() as i64) {
         // A return to a mark took it away.
         thread.pop(1);
-        return Some(gone(seat, run));
+        return gone(seat, run);
     }
-    let n = realm::with(level, |realm| realm.scalars.push(thread)).unwrap_or(0);
+    // SAFETY: a realm outlives every call of its boxes.
+    let Some(realm) = (unsafe { run.realm.as_ref() }) else { return Reply::NoMemory };
+    let n = realm.scalars.push(thread);
     let ok = thread.pcall(n, State::ALL, HANDLER);
-    if ok && realm::with(level, |realm| realm.scalars.take(thread, SEND + 1)) == Some(true) {
+    if ok && realm.scalars.take(thread, SEND + 1) {
         run.by_scalars.set(true);
         thread.set_top(SEND);
         run::relieve(thread, run, false);
-        return Some(Reply::Values);
+        return Reply::Values;
     }
-    Some(by_parcel(seat, run, thread, ok))
+    by_parcel(seat, run, thread, ok)
 }
 
 /// Sends the error of a call of a function that is not there.
@@ -111,20 +107,22 @@ fn by_parcel(seat: &'static Seat, run: &Run, thread: State, mut ok: bool) -> Rep
 #[inline(never)]
 pub fn ask(s: State, level: Level, number: u64) -> Option<c_int> {
     let frame = 0_u8;
-    let run = level.run()?;
+    let (Level::Box(seat), Some(run)) = (level, level.run()) else { return None };
+    // SAFETY: a realm outlives every call of its boxes.
+    let realm = unsafe { run.realm.as_ref() }?;
     if !run.core.tape.is_off() || !run.core.ledger.is_settled() {
         return None;
     }
-    if realm::with(level, |realm| realm.scalars.take(s, 1)) != Some(true) {
+    if !realm.scalars.take(s, 1) {
         return None;
     }
     trace::forget(level);
     run.taker.set(&frame as *const u8 as usize);
     let height = level.height();
     let request = Request::Call { function: number };
-    let reply = level.cross(s, request, Level::nothing());
+    let reply = Level::cross_up(s, seat, run, request, Level::nothing());
     if run.by_scalars.replace(false) {
-        return Some(realm::with(level, |realm| realm.scalars.push(s)).unwrap_or(0));
+        return Some(realm.scalars.push(s));
     }
     let exchange = run.asked.get();
     if exchange.is_null() {

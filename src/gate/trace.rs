@@ -13,7 +13,7 @@ use super::limits::MAX_DEPTH;
 use super::realm;
 use super::serve;
 use crate::host::handle;
-use crate::lua::{function, Kind, State};
+use crate::lua::{function, End, Kind, State};
 
 /// Longest traceback that is kept, and longest part of one, bytes.
 pub const LONGEST: usize = 16 << 10;
@@ -120,6 +120,7 @@ fn fingerprint(s: State, index: c_int) -> u64 {
     }
 }
 
+#[inline(always)]
 fn with(level: Level, f: impl FnOnce(&mut Trace)) {
     level.guarded(|| {
         realm::with(level, |realm| {
@@ -132,6 +133,7 @@ fn with(level: Level, f: impl FnOnce(&mut Trace)) {
 }
 
 /// A new call goes out: what arrived before is over.
+#[inline(always)]
 pub fn forget(level: Level) {
     with(level, Trace::forget);
 }
@@ -167,7 +169,7 @@ pub fn handler(s: State) -> c_int {
     let level = Level::of(s);
     s.set_top(1);
     s.push_cstr(c"");
-    s.append_frames(s, 1, None);
+    s.append_frames(s, 1, End::Bottom);
     note(s, level);
     match s.bytes(1) {
         Some(_) => s.copy(1),
@@ -197,11 +199,22 @@ pub fn handler(s: State) -> c_int {
 
 /// Message handler of every call of a function that a box below has been given: notes this side's part.
 pub fn serving_handler(s: State) -> c_int {
+    note_up_to(s, Level::of(s), End::Before(function(serve::perform)))
+}
+
+/// The same where it has been called by the very function that has called the box.
+pub fn direct_handler(s: State) -> c_int {
+    let level = Level::of(s);
+    let caller = realm::with(level, |realm| realm.caller.get()).unwrap_or(0);
+    note_up_to(s, level, End::Caller(caller))
+}
+
+fn note_up_to(s: State, level: Level, end: End) -> c_int {
     s.set_top(1);
     if s.has_room(20) {
         s.push_cstr(c"");
-        s.append_frames(s, 1, Some(function(serve::perform)));
-        note(s, Level::of(s));
+        s.append_frames(s, 1, end);
+        note(s, level);
         s.set_top(1);
     }
     1

@@ -24,7 +24,7 @@ use super::parked::{Done, Progress, Ticket};
 use super::proxy;
 use super::realm::{self, Realm};
 use super::request::{Entry, Id, Reply, Request};
-use super::serve::{Call, What};
+use super::serve::{direct, Call, What};
 use crate::engine::luajit;
 use crate::lua::{function, State};
 
@@ -76,6 +76,7 @@ pub fn open(s: State) {
 }
 
 /// Bare: a call from this level into a box: see [`super::proxy::crossing`]; on the road given.
+#[inline(always)]
 pub fn enter(s: State, level: Level, id: Id, entry: Entry, first: c_int, road: Road) -> c_int {
     if let (Entry::Function(number), Level::Host(realm)) = (entry, level) {
         if let Some(n) = short(s, realm, (id, number), first, road) {
@@ -101,13 +102,20 @@ fn short(s: State, realm: *mut Realm, to: (Id, u64), first: c_int, road: Road) -
     let frame = 0_u8;
     let taker = &frame as *const u8 as usize;
     let waits = matches!(road, Road::Waiting { .. });
-    let height = Level::Host(realm).height();
-    match realm::call_short(realm, s, to, first, waits && s.can_yield(), taker) {
+    match realm::call_short(realm, s, to, first, waits, taker) {
         driver::Short::No => return None,
-        driver::Short::Pushed(n) => return Some(if waits { results(s, n) } else { n }),
+        driver::Short::Taken => {
+            let over = waits && wrap::NEEDED;
+            if over {
+                // No token: it is over.
+                s.push_bool(false);
+            }
+            // SAFETY: a realm outlives every call of its state.
+            return Some(c_int::from(over) + unsafe { (*realm).scalars.push(s) });
+        }
         driver::Short::Long => {}
     }
-    let progress = back(s, realm::go_on_long(realm, s, height));
+    let progress = back(s, realm::go_on_long(realm, s));
     s.set_top(first - 1);
     match (waits, progress) {
         (false, Progress::Done(Done { reply, exchange, height })) => {
@@ -131,6 +139,7 @@ fn crossing(s: State, realm: *mut Realm, id: Id, request: Request, first: c_int,
     let level = Level::Host(realm);
     let height = level.height();
     let exchange = proxy::send(s, level, Link::Below(id), request, first);
+    s.check_stack(direct::ROOM, c"arguments");
     let begun = realm::begin(realm, s, request, exchange);
     let progress = match back(s, begun) {
         Progress::Done(done) => Progress::Done(Done { height: Some(height), ..done }),

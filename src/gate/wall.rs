@@ -3,7 +3,6 @@
 
 use std::cell::Cell;
 
-use super::limits::nanoseconds;
 use crate::engine::clock::{mono_ns, NEVER};
 
 /// The clock on a box's wall.
@@ -32,17 +31,18 @@ impl Wall {
         self.deadline.get()
     }
 
-    /// A call begins `now` that has `limit` seconds.
-    pub fn begin(&self, limit: f64, now: u64) {
+    /// A call begins `now` that has `limit` ns.
+    pub fn begin(&self, limit: u64, now: u64) {
         if self.began.get() == 0 {
             self.began.set(now);
         }
-        self.deadline.set(after(now, limit));
+        // None stays none.
+        self.deadline.set(now.saturating_add(limit));
     }
 
-    /// The host gives the calls under way `limit` seconds from now.
-    pub fn grant(&self, limit: f64) {
-        let deadline = after(mono_ns(), limit);
+    /// The host gives the calls under way `limit` ns from now.
+    pub fn grant(&self, limit: u64) {
+        let deadline = mono_ns().saturating_add(limit);
         self.deadline.set(deadline);
         self.granted.set((self.granted.get().0.wrapping_add(1), deadline));
     }
@@ -78,24 +78,18 @@ impl Wall {
     }
 }
 
-fn after(now: u64, limit: f64) -> u64 {
-    if limit.is_infinite() {
-        NEVER
-    } else {
-        now.saturating_add(nanoseconds(limit))
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    const SECOND: u64 = 1_000_000_000;
+
     #[test]
     fn a_waiting_call_keeps_its_deadline() {
         let wall = Wall::new();
-        wall.begin(1.0, mono_ns());
+        wall.begin(SECOND, mono_ns());
         let (first, kept) = (wall.deadline(), wall.keep());
-        wall.begin(100.0, mono_ns());
+        wall.begin(100 * SECOND, mono_ns());
         assert!(wall.deadline() > first);
         wall.restore(kept);
         assert_eq!(wall.deadline(), first);
@@ -106,11 +100,11 @@ mod tests {
     #[test]
     fn a_fresh_allowance_is_for_calls_that_wait_too() {
         let wall = Wall::new();
-        wall.begin(1.0, mono_ns());
+        wall.begin(SECOND, mono_ns());
         let (first, kept) = (wall.deadline(), wall.keep());
-        wall.grant(1000.0);
-        wall.begin(2.0, mono_ns());
+        wall.grant(1000 * SECOND);
+        wall.begin(2 * SECOND, mono_ns());
         wall.restore(kept);
-        assert!(wall.deadline() > first + 500_000_000_000);
+        assert!(wall.deadline() > first + 500 * SECOND);
     }
 }

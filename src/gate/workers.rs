@@ -7,12 +7,11 @@ use std::rc::Rc;
 use super::core::Core;
 use super::exchange::Exchange;
 use super::realm::Realm;
-use super::request::Entry;
+use super::request::{Entry, Id};
 use super::run::{self, Run};
 use crate::engine::spare::room_for;
 use crate::engine::stack::BoxStack;
 use crate::engine::switch::Task;
-use crate::lua::State;
 
 /// Most that wait in one realm: calls into boxes nest seldom.
 const MOST: usize = 4;
@@ -62,21 +61,27 @@ impl Workers {
         Some((task, run))
     }
 
-    /// A stack that waits, for a call on the short road that `thread` lies ready for; `None` where there is none.
-    pub fn take_short(
-        &self,
-        core: &Rc<Core>,
-        realm: &Realm,
-        entry: Entry,
-        thread: State,
-    ) -> Option<Box<Worker>> {
-        let mut worker = match self.short.take() {
+    /// A stack that waits, for a call on the short road into the box `id`; `None` where there is none. The box may have been closed.
+    #[inline(always)]
+    pub fn take_short(&self, realm: &Realm, id: Id) -> Option<Box<Worker>> {
+        match self.short.take() {
+            // All is as the last call has left it.
+            Some(worker) if worker.run.core.id == id => Some(worker),
+            waiting => self.renew_short(realm, id, waiting),
+        }
+    }
+
+    #[inline(never)]
+    fn renew_short(&self, realm: &Realm, id: Id, waiting: Option<Box<Worker>>) -> Option<Box<Worker>> {
+        let Some(core) = realm.find(id) else {
+            self.short.set(waiting);
+            return None;
+        };
+        let mut worker = match waiting {
             Some(worker) => worker,
             None => self.box_one()?,
         };
-        worker.task.seat().renew();
-        worker.run.renew(core, realm, entry, std::ptr::null_mut(), 1);
-        worker.run.ready.set(Some(thread));
+        worker.run.renew(&core, realm, Entry::Short, std::ptr::null_mut(), 1);
         Some(worker)
     }
 
@@ -89,8 +94,17 @@ impl Workers {
         Some(Box::new(Worker { task, run }))
     }
 
-    /// A call has come to its end on the short road.
-    pub fn give_back_short(&self, worker: Box<Worker>) {
+    /// A call has come to its end on the short road, with scalars.
+    #[inline(always)]
+    pub fn give_back_short(&self, mut worker: Box<Worker>) {
+        // What it has asked may have been answered by more.
+        worker.run.desk.get_mut().lower(0);
+        worker.run.by_scalars.set(false);
+        self.put_short(worker);
+    }
+
+    /// Puts back what [`Workers::take_short`] has given.
+    pub fn put_short(&self, worker: Box<Worker>) {
         if let Some(other) = self.short.replace(Some(worker)) {
             self.give_back(other.task, other.run);
         }

@@ -21,13 +21,15 @@ pub enum Scalar {
 
 impl State {
     /// The value at `index`, if it is one of these.
+    #[inline(always)]
     pub fn scalar(self, index: c_int) -> Option<Scalar> {
         // SAFETY: looking at a slot that exists.
         unsafe {
+            // First, since one call answers for the most frequent of all.
+            if compat::is_integer(self.as_ptr(), index) {
+                return Some(Scalar::Integer(compat::to_integer(self.as_ptr(), index)));
+            }
             match lua_type(self.as_ptr(), index) {
-                LUA_TNUMBER if compat::is_integer_number(self.as_ptr(), index) => {
-                    Some(Scalar::Integer(compat::to_integer(self.as_ptr(), index)))
-                }
                 LUA_TNUMBER => Some(Scalar::Float(lua_tonumber(self.as_ptr(), index))),
                 LUA_TBOOLEAN => Some(Scalar::Boolean(lua_toboolean(self.as_ptr(), index) != 0)),
                 LUA_TNIL => Some(Scalar::Nil),
@@ -37,6 +39,7 @@ impl State {
     }
 
     /// Pushes it; the caller has seen to the room.
+    #[inline(always)]
     pub fn push_scalar(self, value: Scalar) {
         match value {
             Scalar::Nil => self.push_nil(),

@@ -10,11 +10,16 @@ use std::os::raw::c_int;
 
 use mlua::ffi::*;
 
+use super::compat::{V51, V52};
+
 /// Levels shown at the top and at the bottom of a deep stack, as in stock Lua.
-const TOP: c_int = if cfg!(any(feature = "lua51", feature = "luajit")) { 12 } else { 10 };
-const BOTTOM: c_int = if cfg!(any(feature = "lua51", feature = "luajit")) { 10 } else { 11 };
+const TOP: c_int = if V51 { 12 } else { 10 };
+const BOTTOM: c_int = if V51 { 10 } else { 11 };
 
 /// The number of levels on a thread's stack.
+///
+/// # Safety
+/// `of` is a live thread.
 unsafe fn count_levels(of: *mut lua_State) -> c_int {
     let mut ar: lua_Debug = mem::zeroed();
     let (mut low, mut high) = (1, 1);
@@ -41,16 +46,47 @@ pub unsafe fn append(state: *mut lua_State, of: *mut lua_State, level: c_int) {
     luaL_checkstack(state, 12, c"traceback".as_ptr());
     lua_pushstring(state, c"\nstack traceback:".as_ptr());
     lua_concat(state, 2);
-    append_frames(state, of, level, None);
+    append_frames(state, of, level, End::Bottom);
 }
 
 /// Levels in which the end of a part of a stack is looked for: looking takes as long as the level is deep.
 const REACH: c_int = 100;
 
-/// The level of the nearest activation of `end`; `None` where it is out of reach.
-unsafe fn level_of(state: *mut lua_State, of: *mut lua_State, end: lua_CFunction) -> Option<c_int> {
+/// Where a part of a stack ends, innermost level first.
+#[derive(Clone, Copy)]
+pub enum End {
+    /// With the whole stack.
+    Bottom,
+    /// Before the nearest activation of the C function.
+    Before(lua_CFunction),
+    /// Before the nearest activation of the function at this address that has called another.
+    Caller(usize),
+}
+
+/// Address of the running function; 0 where none runs.
+///
+/// # Safety
+/// Bare; needs room for one value.
+pub unsafe fn running(state: *mut lua_State) -> usize {
     let mut ar: lua_Debug = mem::zeroed();
-    for level in 0..REACH {
+    if lua_getstack(state, 0, &mut ar) == 0 {
+        return 0;
+    }
+    lua_getinfo(state, c"f".as_ptr(), &mut ar);
+    let address = lua_topointer(state, -1) as usize;
+    lua_pop(state, 1);
+    address
+}
+
+/// The level at which a part ends; `None` where it is out of reach.
+///
+/// # Safety
+/// Live threads of one state, with a free slot each.
+unsafe fn level_of(state: *mut lua_State, of: *mut lua_State, end: End) -> Option<c_int> {
+    let mut ar: lua_Debug = mem::zeroed();
+    // At 0 is the message handler, at 1 what has raised.
+    let first = if matches!(end, End::Caller(_)) { 2 } else { 0 };
+    for level in first..REACH {
         if lua_getstack(of, level, &mut ar) == 0 {
             return Some(level);
         }
@@ -58,7 +94,11 @@ unsafe fn level_of(state: *mut lua_State, of: *mut lua_State, end: lua_CFunction
         if of != state {
             lua_xmove(of, state, 1);
         }
-        let found = lua_tocfunction(state, -1).is_some_and(|f| std::ptr::fn_addr_eq(f, end));
+        let found = match end {
+            End::Bottom => false,
+            End::Before(end) => lua_tocfunction(state, -1).is_some_and(|f| std::ptr::fn_addr_eq(f, end)),
+            End::Caller(end) => lua_topointer(state, -1) as usize == end,
+        };
         lua_pop(state, 1);
         if found {
             return Some(level);
@@ -67,22 +107,17 @@ unsafe fn level_of(state: *mut lua_State, of: *mut lua_State, end: lua_CFunction
     None
 }
 
-/// The same without the headline; up to the nearest activation of `end`, if that is given.
+/// The same without the headline; up to `end`.
 ///
 /// # Safety
 /// Bare; a string is on top of `state`.
-pub unsafe fn append_frames(
-    state: *mut lua_State,
-    of: *mut lua_State,
-    level: c_int,
-    end: Option<lua_CFunction>,
-) {
+pub unsafe fn append_frames(state: *mut lua_State, of: *mut lua_State, level: c_int, end: End) {
     let mut ar: lua_Debug = mem::zeroed();
     let mut level = level.max(0);
     luaL_checkstack(state, 12, c"traceback".as_ptr());
     let (last, whole) = match end {
-        None => (count_levels(of), true),
-        Some(end) => match level_of(state, of, end) {
+        End::Bottom => (count_levels(of), true),
+        end => match level_of(state, of, end) {
             Some(end) => (end - 1, true),
             None => (level + TOP - 1, false),
         },
@@ -106,6 +141,8 @@ pub unsafe fn append_frames(
     }
 }
 
+/// # Safety
+/// Bare; two free slots; `ar` was filled for a level that is still there, with `Slnt`.
 unsafe fn push_line(state: *mut lua_State, ar: &lua_Debug) {
     let source = ar.short_src.as_ptr();
     if ar.currentline > 0 {
@@ -127,8 +164,8 @@ unsafe fn push_line(state: *mut lua_State, ar: &lua_Debug) {
 }
 
 /// `function`, or with 5.2 and later what kind of name it was found by.
-unsafe fn function_kind(ar: &lua_Debug) -> *const std::os::raw::c_char {
-    if cfg!(any(feature = "lua51", feature = "luajit", feature = "lua52")) {
+fn function_kind(ar: &lua_Debug) -> *const std::os::raw::c_char {
+    if V51 || V52 {
         c"function".as_ptr()
     } else {
         ar.namewhat

@@ -11,6 +11,7 @@ use crate::gate::journal::event::Event;
 use crate::gate::meter::Meter;
 use crate::gate::realm::Realm;
 use crate::gate::request::{Entry, Reply, Request};
+use crate::gate::serve::direct::Direct;
 use crate::lua::State;
 
 /// Sheltered: answers what the host's own code asks.
@@ -59,7 +60,8 @@ fn start(
 ) -> Outcome {
     let Some(meter) = Meter::begin() else { return Outcome::Done(answer::error(exchange, UNWATCHED)) };
     let (activations, waiting) = (Vec::new(), Vec::new());
-    let mut driver = Driver { realm, root, may_wait, activations, waiting, current: 0, meter };
+    let mut driver =
+        Driver { realm, root, may_wait, activations, waiting, current: 0, meter, direct: Direct::new(root) };
     match driver.activate(core, entry, exchange, None) {
         Ok(()) => driver.drive(Step::Go(Message::Go)),
         Err(reply) => Outcome::Done(reply),
@@ -85,7 +87,8 @@ pub(in crate::gate) fn go_on(
         abandon(realm, root, Work { activations, waiting, current });
         return Outcome::Done(answer::error(exchange, UNWATCHED));
     };
-    let mut driver = Driver { realm, root, may_wait, activations, waiting, current, meter };
+    let mut driver =
+        Driver { realm, root, may_wait, activations, waiting, current, meter, direct: Direct::new(root) };
     nested(realm, || {
         let step = driver.reply_to(current, reply);
         driver.drive(step)
@@ -116,7 +119,16 @@ pub(in crate::gate) fn abandon(realm: &Realm, root: State, work: Work) {
         }
         return;
     };
-    let mut driver = Driver { realm, root, may_wait: false, activations, waiting, current, meter };
+    let mut driver = Driver {
+        realm,
+        root,
+        may_wait: false,
+        activations,
+        waiting,
+        current,
+        meter,
+        direct: Direct::new(root),
+    };
     while let Some(activation) = driver.activations.pop() {
         let Activation { task, run, .. } = activation;
         let core = Rc::clone(&run.core);

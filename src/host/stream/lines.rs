@@ -68,6 +68,9 @@ pub unsafe fn install(state: *mut lua_State) {
 }
 
 /// Pushes the field of the table on top.
+///
+/// # Safety
+/// A valid state with a table on top and a free slot.
 unsafe fn raw_field(state: *mut lua_State, name: &CStr) {
     // SAFETY: as for this file.
     unsafe { raw_field_of(state, lua_gettop(state), name) }
@@ -86,6 +89,9 @@ pub(super) unsafe fn raw_field_of(state: *mut lua_State, table: c_int, name: &CS
 }
 
 /// Whether the handle at 1 is that of a stream of ours.
+///
+/// # Safety
+/// A valid state with a full userdata at 1, alone on the stack, and two free slots.
 unsafe fn is_ours(state: *mut lua_State) -> bool {
     // SAFETY: as for this file.
     unsafe {
@@ -101,6 +107,9 @@ unsafe fn is_ours(state: *mut lua_State) -> bool {
 }
 
 /// `file:lines(...)`; upvalues are the stock `lines` and `read`.
+///
+/// # Safety
+/// Bare; Lua calls it, with its two upvalues.
 unsafe extern "C-unwind" fn lines(state: *mut lua_State) -> c_int {
     // SAFETY: as for this file.
     unsafe {
@@ -122,6 +131,9 @@ unsafe extern "C-unwind" fn lines(state: *mut lua_State) -> c_int {
 }
 
 /// The iterator; upvalues are the handle and the stock `read`.
+///
+/// # Safety
+/// Bare; Lua calls it, with its two upvalues, of which the first is a handle.
 unsafe extern "C-unwind" fn next_line(state: *mut lua_State) -> c_int {
     // SAFETY: as for this file. The upvalue keeps the userdata alive.
     unsafe {
@@ -137,6 +149,9 @@ unsafe extern "C-unwind" fn next_line(state: *mut lua_State) -> c_int {
 }
 
 /// The same where the line doesn't lie whole in the buffer: it begins there, the buffer has to be filled, or stock Lua reads it.
+///
+/// # Safety
+/// As for this file; the running function is the iterator, whose upvalues are as there.
 #[cold]
 unsafe fn next_long_line(state: *mut lua_State, handle: FileRef) -> c_int {
     // SAFETY: as for this file. Whatever makes a string may run finalizers, which may close the handle.

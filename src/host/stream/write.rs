@@ -50,6 +50,9 @@ pub unsafe fn install(state: *mut lua_State) {
 }
 
 /// `file:write(...)`; upvalues are the stock `write` and the metatable of stock handles.
+///
+/// # Safety
+/// Bare; Lua calls it, with its two upvalues.
 unsafe extern "C-unwind" fn write(state: *mut lua_State) -> c_int {
     // SAFETY: as for this file. A userdata with that metatable is a stock handle, and the string at 2 stays where it is.
     unsafe {
@@ -71,6 +74,9 @@ unsafe extern "C-unwind" fn write(state: *mut lua_State) -> c_int {
 }
 
 /// What `write` gives: the handle, from Lua 5.2 on.
+///
+/// # Safety
+/// A valid state with a free slot, the handle at 1.
 unsafe fn written(state: *mut lua_State) -> c_int {
     // SAFETY: as for this file.
     unsafe {
@@ -84,6 +90,9 @@ unsafe fn written(state: *mut lua_State) -> c_int {
 }
 
 /// Asks the stock `write`, and raises what it would raise itself: errors name the function that the caller has called, and its place.
+///
+/// # Safety
+/// A valid state, with the arguments of [`write`], which is running.
 unsafe fn write_stock(state: *mut lua_State) -> c_int {
     // SAFETY: as for this file.
     unsafe {

@@ -14,6 +14,7 @@ use mlua::ffi::lua_State;
 
 use super::callback::{self, Guard, Request, READER, WRITER};
 use super::handle::Handle;
+use super::held::Held;
 use super::jit;
 use super::life::Life;
 use super::moment::{self, Moment};
@@ -31,9 +32,6 @@ extern "C" {
     fn fopencookie(cookie: *mut c_void, mode: *const c_char, functions: Functions) -> *mut FILE;
     fn __fwriting(file: *mut FILE) -> c_int;
 }
-
-/// Held bytes lie in blocks of this size, but for the first, and go to the writer block by block: none of them moves meanwhile.
-const BLOCK: usize = 64 << 10;
 
 /// Which callbacks a stream has.
 #[derive(Clone, Copy)]
@@ -62,8 +60,8 @@ pub struct Cookie {
     /// Bytes of the reader's last string that went out, and how many of them in the last piece.
     pub served: usize,
     last: usize,
-    /// What could not be given to the writer when it was written, in blocks.
-    held: Vec<Vec<u8>>,
+    /// What could not be given to the writer when it was written.
+    held: Held,
     /// What went wrong where nobody could be told: the next write, flush or close fails with it.
     error: c_int,
     pub listed: bool,
@@ -95,7 +93,7 @@ impl Cookie {
                     failure: 0,
                     served: 0,
                     last: 0,
-                    held: Vec::new(),
+                    held: Held::default(),
                     error: 0,
                     listed: false,
                     previous: ptr::null_mut(),
@@ -163,40 +161,28 @@ impl Cookie {
         // SAFETY: nothing leaves `run` but by returning, so `held` is dropped.
         unsafe {
             let held = std::mem::take(&mut (*cookie).held);
-            for block in held {
+            for block in held.into_blocks() {
                 let request = Request::Write(block.as_ptr(), block.len());
                 if let Err(errno) = callback::run(cookie, WRITER, request, purpose) {
                     (*cookie).error = errno;
                     break;
                 }
+                (*(*cookie).life).spare.keep(block);
             }
         }
     }
 }
 
-/// Holds all of it, or nothing where there is no memory.
-///
 /// # Safety
 /// `cookie` is open; `data` has `size` bytes.
 unsafe fn hold(cookie: *mut Cookie, data: *const u8, size: usize) -> Result<(), c_int> {
-    // SAFETY: glibc passes `size` bytes.
-    let (held, data) = unsafe { (&mut (*cookie).held, std::slice::from_raw_parts(data, size)) };
-    let room = held.last().map_or(0, |last| last.capacity() - last.len());
-    let (now, later) = data.split_at(size.min(room));
-    let mut block = Vec::new();
-    if !later.is_empty() {
-        let least = if held.is_empty() { 0 } else { BLOCK };
-        let reserved = held.try_reserve(1).and_then(|()| block.try_reserve_exact(least.max(later.len())));
-        reserved.map_err(|_| libc::ENOMEM)?;
-        block.extend_from_slice(later);
+    // SAFETY: glibc passes `size` bytes. Only the thread that runs the state touches what its `Life` has.
+    unsafe {
+        let life = (*cookie).life;
+        let spare = if (*life).is_owner() { Some(&mut (*life).spare) } else { None };
+        let data = std::slice::from_raw_parts(data, size);
+        (*cookie).held.append(data, spare).map_err(|_| libc::ENOMEM)
     }
-    if let Some(last) = held.last_mut() {
-        last.extend_from_slice(now);
-    }
-    if !block.is_empty() {
-        held.push(block);
-    }
-    Ok(())
 }
 
 /// # Safety

@@ -6,6 +6,7 @@
 //! | [`handle`] | the userdata of the stock `file` type; one file for PUC Lua, one for LuaJIT |
 //! | [`cookie`] | what glibc calls for a stream's `FILE`: read, write, seek, close |
 //! | [`callback`] | running a stream's functions, on the stream's own Lua thread |
+//! | [`held`] | bytes that wait until Lua may run |
 //! | [`moment`], [`jit`] | whether Lua may run right now, or what is written must be held until it may |
 //! | [`lines`], [`write`] | the methods `lines` and `write` of such a handle |
 //! | [`life`] | what the streams of one Lua state share, and how they learn that the state is gone |
@@ -42,6 +43,7 @@ mod file_ref;
 #[cfg_attr(feature = "luajit", path = "handle_luajit.rs")]
 #[cfg_attr(not(feature = "luajit"), path = "handle_puc.rs")]
 mod handle;
+mod held;
 #[cfg_attr(not(feature = "luajit"), path = "no_jit.rs")]
 mod jit;
 mod life;

@@ -42,6 +42,49 @@ describe("the lines of a stream", function()
     assert.same({}, all_of(sandbox.newstream(function() end)))
   end)
 
+  it("ask the reader as often as reading does", function()
+    -- the lines that `each(stream)` iterates over, and how often the reader was asked for them
+    local function taken(pieces, each)
+      local calls, lines = 0, {}
+      local stream = sandbox.newstream(function()
+        calls = calls + 1
+        return pieces[calls]
+      end)
+      for line in each(stream) do lines[#lines + 1] = line end
+      stream:close()
+      return table.concat(lines, "\n"), calls
+    end
+    local function by_reading(stream)
+      return function() return stream:read("*l") end
+    end
+    for _, size in ipairs { 7, 100, 1024, 5000, 20000 } do
+      for _, ending in ipairs { "begun", "ended\n" } do
+        local pieces = {}
+        for i = 1, 5 do
+          pieces[i] = (("%d"):format(i):rep(size - 1) .. "\n"):rep(1 + math.floor(9000 / size)) .. ending
+        end
+        local text, calls = taken(pieces, by_reading)
+        local same, as_often = taken(pieces, function(stream) return stream:lines() end)
+        assert.is_true(text == same)
+        assert.equal(calls, as_often)
+      end
+    end
+  end)
+
+  it("lose a line whose rest could not be had, as stock reading does", function()
+    local calls = 0
+    local stream = sandbox.newstream(function()
+      calls = calls + 1
+      if calls == 2 then error("no more") end
+      return calls == 1 and "whole\nbegun" or calls == 3 and " anew\n" or nil
+    end)
+    local next_line = stream:lines()
+    assert.equal("whole", next_line())
+    raises(next_line, "Input/output error")
+    assert.equal(" anew", next_line())
+    assert.is_nil(next_line())
+  end)
+
   it("go on where another reading has stopped, and leave the rest", function()
     local stream = sandbox.newstream(in_pieces("one\ntwo\nthree\nfour\nfive\n", 7))
     local next_line = stream:lines()

@@ -28,7 +28,7 @@ use super::switch::Task;
 use super::zone::{ZONE_HOST, ZONE_VM};
 use super::{Finish, Message};
 use crate::lua::compat;
-pub use global::{global_of, learn, running, set_running, words_at};
+pub use global::{compiled_hint, global_of, learn, running, set_running, words_at};
 
 const HOOK_ACTIVE: u8 = 0x10;
 const HOOK_GC: u8 = 0x40;

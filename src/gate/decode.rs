@@ -2,6 +2,10 @@
 
 use std::os::raw::c_int;
 
+mod keys;
+
+use keys::Keys;
+
 use super::encode::Side;
 use super::exchange::Exchange;
 use super::level::Level;
@@ -33,8 +37,9 @@ pub fn decode(s: State, level: Level, exchange: *mut Exchange, side: Side, link:
     };
     // A pair takes two bytes at least.
     let pairs = reader.left() as u64 / 2;
+    let keys = Keys::new(s, reader.left());
     let mut decoder =
-        Decoder { state: s, level, exchange, side, link, reader, list, pairs, tables: 0, later: 0 };
+        Decoder { state: s, level, exchange, side, link, reader, list, keys, pairs, tables: 0, later: 0 };
     for _ in 0..count {
         decoder.value();
     }
@@ -42,6 +47,7 @@ pub fn decode(s: State, level: Level, exchange: *mut Exchange, side: Side, link:
     if !decoder.reader.is_at_end() || (list != 0 && decoder.tables != i64::from(reader.tables)) {
         broken(s);
     }
+    decoder.keys.remove(s);
     if list != 0 {
         s.remove(list);
     }
@@ -63,6 +69,7 @@ struct Decoder {
     reader: Reader<'static>,
     /// Where on the stack the tables lie by number, and after those the ones whose pairs come later; 0 if nowhere.
     list: c_int,
+    keys: Keys,
     /// Pairs that there can still be in the parcel: no more room is made than it warrants.
     pairs: u64,
     tables: i64,
@@ -113,8 +120,8 @@ impl Decoder {
     }
 
     fn note_phase(&self, waits: u8) {
-        let noted = self.level.with_exchange(self.exchange, |e| e.phases.append(&[waits]).is_ok());
-        if !noted {
+        let at_hand = self.level.at_hand(self.exchange, |e| e.phases.append_ready(&[waits], &[]));
+        if !at_hand && !self.level.with_exchange(self.exchange, |e| e.phases.append(&[waits]).is_ok()) {
             self.state.push_cstr(c"not enough memory");
             self.state.error();
         }
@@ -144,6 +151,7 @@ impl Decoder {
                     s.push_number(n);
                     fits = [!n.is_nan(), true];
                 }
+                Item::String(bytes) if waits == KEY && depth > 0 => self.keys.push(s, bytes),
                 Item::String(bytes) => s.push_bytes(bytes),
                 Item::Again(n) => {
                     if self.list == 0 || i64::from(n) >= self.tables {
@@ -188,7 +196,7 @@ impl Decoder {
                     if depth == 0 || waits != KEY {
                         broken(s);
                     }
-                    waits = level.with_exchange(exchange, |e| e.phases.vec().pop()).unwrap_or(KEY);
+                    waits = level.at_hand(exchange, |e| e.phases.vec().pop()).unwrap_or(KEY);
                     depth -= 1;
                     // The finished table is on top: a value like any other.
                 }

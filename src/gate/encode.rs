@@ -4,6 +4,7 @@ use std::ffi::CStr;
 use std::os::raw::c_int;
 
 mod open;
+mod put;
 
 use open::Open;
 
@@ -11,7 +12,7 @@ use super::exchange::{Buffer, Exchange};
 use super::ledger::Way;
 use super::level::Level;
 use super::link::Link;
-use super::parcel::{append_string, append_word, tag, Sizes, HEADER};
+use super::parcel::{tag, tagged, Sizes, HEADER};
 use super::path::{self, AS_KEY, AS_VALUE};
 use super::proxy;
 use super::streams::{self, Refusal};
@@ -56,28 +57,6 @@ impl Encoder {
         self
     }
 
-    /// Runs `f` on the buffer, guarded against a stop while memory moves.
-    fn with<R: Copy>(self, f: impl FnOnce(&mut Exchange, Side) -> R) -> R {
-        self.level.with_exchange(self.exchange, |exchange| f(exchange, self.side))
-    }
-
-    fn put(self, s: &[u8]) {
-        if !self.with_room(|e, side| e.buffer(side).append(s).is_ok()) {
-            self.no_memory();
-        }
-    }
-
-    fn put_word(self, tag: u8, word: u64) {
-        if !self.with_room(|e, side| append_word(e.buffer(side), tag, word).is_ok()) {
-            self.no_memory();
-        }
-    }
-
-    fn no_memory(self) -> ! {
-        self.state.push_cstr(c"not enough memory");
-        self.state.error()
-    }
-
     /// Encodes the values at `from` and after, `n` of them. Raises where one can't cross; `first` is the number that the path
     /// gives to the first.
     pub fn encode(mut self, from: c_int, n: c_int, first: c_int) {
@@ -117,7 +96,7 @@ impl Encoder {
 
     /// Writes the value at `index`, of this kind, if it is neither table nor function nor foreign.
     #[inline]
-    fn plain(self, kind: Kind, index: c_int) -> bool {
+    fn plain(&self, kind: Kind, index: c_int) -> bool {
         let s = self.state;
         match kind {
             Kind::Nil | Kind::None => self.put(&[tag::NIL]),
@@ -126,12 +105,7 @@ impl Encoder {
             Kind::Number => self.put_word(tag::FLOAT, s.number(index).to_bits()),
             Kind::String => {
                 let bytes = s.string_bytes(index);
-                if !self.with_room(|e, side| {
-                    let len = e.buffer(side).len();
-                    append_string(e.buffer(side), bytes).map_err(|_| e.buffer(side).truncate(len)).is_ok()
-                }) {
-                    self.no_memory();
-                }
+                self.put_both(tagged(tag::STRING, bytes.len() as u64), bytes);
             }
             _ => return false,
         }
@@ -139,7 +113,7 @@ impl Encoder {
     }
 
     /// Writes the value on top of the stack and pops it. `number` is the value's place among those that are sent.
-    fn value(self, number: c_int) {
+    fn value(&self, number: c_int) {
         let s = self.state;
         let base = s.top();
         if self.leaf_at(-1, base, number) {
@@ -151,7 +125,7 @@ impl Encoder {
     }
 
     /// Writes the tables that were put off, which may put off others.
-    fn rest(self) {
+    fn rest(&self) {
         let s = self.state;
         let mut n = 1;
         while !s.is_nil(self.later) {
@@ -171,7 +145,7 @@ impl Encoder {
     }
 
     /// Writes the pairs of `table`, at `base`, which has been begun, and pops it.
-    fn walk(self, mut table: Open, base: c_int, number: c_int) {
+    fn walk(&self, mut table: Open, base: c_int, number: c_int) {
         let s = self.state;
         // On the stack: for each table around, the table, the key, and for the innermost what is at hand.
         loop {
@@ -207,7 +181,7 @@ impl Encoder {
     }
 
     /// Writes the value at `index` unless it is a table that is to be walked: that has its number then.
-    fn leaf_at(self, index: c_int, base: c_int, number: c_int) -> bool {
+    fn leaf_at(&self, index: c_int, base: c_int, number: c_int) -> bool {
         let s = self.state;
         let kind = s.kind(index);
         if self.plain(kind, index) {
@@ -223,7 +197,7 @@ impl Encoder {
     }
 
     /// Whether the table at `index` has been met before, or is put off: then that is written. Else it gets its number.
-    fn met(self, index: c_int, base: c_int, number: c_int) -> bool {
+    fn met(&self, index: c_int, base: c_int, number: c_int) -> bool {
         let s = self.state;
         let address = s.pointer(index);
         let (n, known) = self.number_of(address);
@@ -241,7 +215,7 @@ impl Encoder {
     }
 
     /// The number of the table at `address`, and whether it had one.
-    fn number_of(self, address: usize) -> (u32, bool) {
+    fn number_of(&self, address: usize) -> (u32, bool) {
         for again in [false, true] {
             let met = self.with(|e, _| {
                 let met = e.memo.meet(address).ok();
@@ -258,7 +232,7 @@ impl Encoder {
     }
 
     /// Writes the value on top, a function or what may be a stream. Leaves it there.
-    fn foreign(self, kind: Kind, base: c_int, number: c_int) {
+    fn foreign(&self, kind: Kind, base: c_int, number: c_int) {
         let s = self.state;
         match kind {
             Kind::Function => {
@@ -285,7 +259,7 @@ impl Encoder {
     }
 
     /// Notes that what has been exported under `number` is on its way; the box pays what a host keeps for it.
-    fn note_sent(self, number: u64, weight: usize) {
+    fn note_sent(&self, number: u64, weight: usize) {
         let noted = self.with_room(|e, side| {
             self.link.wall(self.level).is_some_and(|core| {
                 let (way, above) = if self.link == Link::Owner {
@@ -302,24 +276,8 @@ impl Encoder {
         }
     }
 
-    /// Tries `f`, once more after a collection where a box has no room for it.
-    fn with_room(self, f: impl Fn(&mut Exchange, Side) -> bool) -> bool {
-        self.with(&f) || (self.relieve() && self.with(&f))
-    }
-
-    /// Collects, once, where a box has no room: what is charged outside its heap makes no Lua collect.
-    #[cold]
-    fn relieve(self) -> bool {
-        let first = self.with(|e, _| !std::mem::replace(&mut e.relieved, true));
-        if !first || !matches!(self.level, Level::Box(_)) || !self.state.collector_runs() {
-            return false;
-        }
-        self.state.collect();
-        true
-    }
-
     /// Leaves the pairs of the table on top for [`Encoder::rest`].
-    fn put_off(self, number: c_int) {
+    fn put_off(&self, number: c_int) {
         let s = self.state;
         self.put(&[tag::LATER]);
         s.check_stack(4, c"tables nested too deep");
@@ -337,17 +295,18 @@ impl Encoder {
     }
 
     /// Begins the table on top, in the middle of `around`: pushes the first key.
-    fn begin(self, phase: u8, base: c_int, number: c_int, around: Open) -> Open {
-        let at = self.with(|e, side| e.buffer(side).len());
+    fn begin(&self, phase: u8, base: c_int, number: c_int, around: Open) -> Open {
+        let at = self.level.at_hand(self.exchange, |e| e.buffer(self.side).len());
         self.put_word(tag::SIZED, 0);
         self.open(phase, base, number, around);
         Open { at, pairs: 0 }
     }
 
     /// Ends the innermost table, whose `#` is `length`: how it hangs on the one around it, and that one.
-    fn end(self, table: Open, length: usize) -> (u8, Open) {
+    fn end(&self, table: Open, length: usize) -> (u8, Open) {
         self.put(&[tag::END]);
-        self.with(|e, side| {
+        let side = self.side;
+        self.level.at_hand(self.exchange, |e| {
             let array = u32::try_from(length).unwrap_or(u32::MAX).min(table.pairs);
             let sizes = Sizes { array, hash: table.pairs - array };
             // A table that was put off has no place for them.
@@ -361,13 +320,18 @@ impl Encoder {
         })
     }
 
-    fn open(self, phase: u8, base: c_int, number: c_int, around: Open) {
+    fn open(&self, phase: u8, base: c_int, number: c_int, around: Open) {
         let s = self.state;
-        let noted = self.with_room(|e, _| {
-            e.places.append(&around.bytes()).is_ok()
-                && e.phases.append(&[phase]).map_err(|_| Open::take(e.places.vec())).is_ok()
-        });
-        if !noted {
+        let note = |e: &mut Exchange| {
+            e.places.append_ready(&around.bytes(), &[])
+                && (e.phases.append_ready(&[phase], &[]) || {
+                    Open::take(e.places.vec());
+                    false
+                })
+        };
+        let grow = |e: &mut Exchange, _| e.places.reserve(12).is_ok() && e.phases.reserve(1).is_ok();
+        let at_hand = || self.level.at_hand(self.exchange, note);
+        if !at_hand() && !(self.with_room(grow) && at_hand()) {
             self.no_memory();
         }
         if !s.has_room(8) {
@@ -381,7 +345,7 @@ impl Encoder {
     }
 
     /// Pushes `argument 1`, and the way from there to what is at hand.
-    fn push_path(self, base: c_int, number: c_int) {
+    fn push_path(&self, base: c_int, number: c_int) {
         let s = self.state;
         // Of one that was put off, the way to itself is not known any more.
         let put_off = number >= PUT_OFF;
@@ -395,7 +359,7 @@ impl Encoder {
     }
 
     /// Raises the error that names where the value on top sits: `argument 1.users[3]: a thread cannot cross`.
-    fn refuse(self, base: c_int, number: c_int, why: &'static CStr) -> ! {
+    fn refuse(&self, base: c_int, number: c_int, why: &'static CStr) -> ! {
         let s = self.state;
         s.check_stack(12, c"path");
         s.push_where(1);

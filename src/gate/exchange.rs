@@ -7,6 +7,7 @@
 //! An exchange is boxed, so its address holds while its desk grows; a desk is used by the one thread that runs its Lua state.
 #![allow(unsafe_code)]
 
+use std::ptr;
 use std::rc::Rc;
 
 use super::encode::Side;
@@ -140,6 +141,25 @@ impl Buffer {
         self.reserve(s.len())?;
         self.bytes.extend_from_slice(s);
         Ok(())
+    }
+
+    /// Appends both if there is room: false, and nothing has been done, where there is none. No memory moves, so that a stop in the
+    /// middle of it leaves a buffer that can be used, or dropped.
+    #[inline]
+    pub fn append_ready(&mut self, head: &[u8], rest: &[u8]) -> bool {
+        let len = self.bytes.len();
+        let room = self.bytes.capacity() - len;
+        if head.len() > room || rest.len() > room - head.len() {
+            return false;
+        }
+        // SAFETY: there is room for both behind the first `len` bytes; the slices lie elsewhere.
+        unsafe {
+            let place = self.bytes.as_mut_ptr().add(len);
+            ptr::copy_nonoverlapping(head.as_ptr(), place, head.len());
+            ptr::copy_nonoverlapping(rest.as_ptr(), place.add(head.len()), rest.len());
+            self.bytes.set_len(len + head.len() + rest.len());
+        }
+        true
     }
 
     /// Charges what the vector has grown to behind our back.

@@ -134,6 +134,13 @@ impl Level {
         self.guarded(|| f(unsafe { &mut *exchange }))
     }
 
+    /// Gives `f` the exchange unguarded: a stop may come anywhere in it. So it moves no memory and takes nothing out of its place.
+    #[inline]
+    pub fn at_hand<R: Copy>(self, exchange: *mut Exchange, f: impl FnOnce(&mut Exchange) -> R) -> R {
+        // SAFETY: as in `with_exchange`; what a stop leaves behind is an exchange that can be used, or dropped.
+        f(unsafe { &mut *exchange })
+    }
+
     /// What tells how the tables around a value hang on one another; good until the exchange is written to.
     pub fn phases(self, exchange: *mut Exchange) -> &'static [u8] {
         // SAFETY: as above; no code that writes to the exchange runs while a path is put together.

@@ -143,9 +143,15 @@ pub enum Field<'a> {
     Absent,
 }
 
-pub fn append_word(to: &mut Buffer, tag: u8, word: u64) -> Result<(), NoMemory> {
+/// A word behind its tag.
+#[inline]
+pub fn tagged(tag: u8, word: u64) -> [u8; 9] {
     let w = word.to_le_bytes();
-    to.append(&[tag, w[0], w[1], w[2], w[3], w[4], w[5], w[6], w[7]])
+    [tag, w[0], w[1], w[2], w[3], w[4], w[5], w[6], w[7]]
+}
+
+pub fn append_word(to: &mut Buffer, tag: u8, word: u64) -> Result<(), NoMemory> {
+    to.append(&tagged(tag, word))
 }
 
 pub fn append_string(to: &mut Buffer, s: &[u8]) -> Result<(), NoMemory> {

@@ -122,6 +122,21 @@ pub unsafe fn running(state: *mut lua_State) -> *mut lua_State {
     }
 }
 
+/// What follows the note of the running thread: `jit_base`, which is set while compiled code runs, and zero otherwise. 0 where that isn't
+/// known. Only a hint: no more than its place says what this word is.
+///
+/// # Safety
+/// A valid state.
+pub unsafe fn compiled_hint(state: *mut lua_State) -> usize {
+    // SAFETY: see `place`; the `global_State` goes on behind that word.
+    unsafe {
+        match place(state) {
+            place if place.is_null() => 0,
+            place => place.add(1).cast::<usize>().read_volatile(),
+        }
+    }
+}
+
 /// Notes that `thread`, unless it is null, is the one that runs.
 ///
 /// # Safety

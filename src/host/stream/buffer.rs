@@ -13,8 +13,9 @@ use std::{ptr, slice};
 
 use libc::{size_t, FILE};
 
+use super::moment::lua_may_run;
+use super::scan::{copy_line, End};
 use super::stdio::{Errno, Failure};
-use crate::lua::compat;
 
 #[repr(C)]
 struct Layout {
@@ -114,26 +115,9 @@ pub enum Ready {
     },
     /// The same without its end, if stock Lua reads it whole: 5.1, 5.2 and LuaJIT lose what follows a zero byte.
     Text,
+    /// All that is there, if it is the beginning of such a line whose end isn't there yet.
+    Beginning,
     Count(usize),
-}
-
-/// How long the line at `start` is, if it ends within `ahead` bytes.
-///
-/// # Safety
-/// So many bytes are at `start`.
-unsafe fn line(start: *const u8, ahead: usize) -> Option<usize> {
-    // SAFETY: the caller has so many bytes there.
-    let end = unsafe { libc::memchr(start.cast(), b'\n'.into(), ahead) };
-    (!end.is_null()).then(|| end as usize - start as usize)
-}
-
-/// Whether stock Lua reads this line whole.
-///
-/// # Safety
-/// So many bytes are at `start`.
-unsafe fn is_text(start: *const u8, length: usize) -> bool {
-    // SAFETY: the caller has so many bytes there.
-    !(compat::V51 || compat::V52) || unsafe { libc::memchr(start.cast(), 0, length).is_null() }
 }
 
 /// Takes an item that lies whole in the buffer, and fits in `place`: what a stock function would give.
@@ -142,29 +126,85 @@ unsafe fn is_text(start: *const u8, length: usize) -> bool {
 /// The file is open.
 #[inline]
 pub unsafe fn read(file: *mut FILE, wanted: Ready, place: &mut Place) -> Option<&[u8]> {
-    // SAFETY: under the lock (if nobody else has it) the bytes from `read_ptr` to `read_end` have been read; as many as are copied fit in
-    // `place`. The file is left as `getc` would leave it after them.
+    // SAFETY: under the lock (if nobody else has it).
     unsafe {
         if ftrylockfile(file) != 0 {
             return None;
         }
-        let layout = file as *mut Layout;
-        let start = (*layout).read_ptr;
-        let ahead = ((*layout).read_end as usize).saturating_sub(start as usize).min(place.len());
-        let lies_elsewhere = (*layout).flags & IN_BACKUP != 0;
-        let found = match wanted {
-            _ if ahead == 0 || lies_elsewhere => None,
-            Ready::Count(count) => (count <= ahead).then_some((count, count)),
-            Ready::Line { keep } => line(start, ahead).map(|n| (n + 1, n + usize::from(keep))),
-            Ready::Text => line(start, ahead).filter(|&n| is_text(start, n)).map(|n| (n + 1, n)),
-        };
-        if let Some((taken, given)) = found {
-            ptr::copy_nonoverlapping(start, place.as_mut_ptr().cast(), given);
-            (*layout).read_ptr = start.add(taken);
-        }
+        let given = take(file, wanted, place);
         funlockfile(file);
-        found.map(|(_, given)| slice::from_raw_parts(place.as_ptr().cast(), given))
+        given.map(|given| slice::from_raw_parts(place.as_ptr().cast(), given))
     }
+}
+
+/// Copies the item to `place`: how much of it has been.
+///
+/// # Safety
+/// The file is open and locked.
+#[inline]
+unsafe fn take(file: *mut FILE, wanted: Ready, place: &mut Place) -> Option<usize> {
+    // SAFETY: the bytes from `read_ptr` to `read_end` have been read; as many as are copied fit in `place`. The file is left as `getc`
+    // would leave it after them.
+    unsafe {
+        let layout = file as *mut Layout;
+        let (start, to) = ((*layout).read_ptr, place.as_mut_ptr().cast::<u8>());
+        let all = ((*layout).read_end as usize).saturating_sub(start as usize);
+        let ahead = all.min(place.len());
+        if ahead == 0 || (*layout).flags & IN_BACKUP != 0 {
+            return None;
+        }
+        let (taken, given) = match wanted {
+            Ready::Count(count) if count <= ahead => {
+                ptr::copy_nonoverlapping(start, to, count);
+                (count, count)
+            }
+            Ready::Count(_) => return None,
+            Ready::Line { .. } | Ready::Text => match copy_line(start, ahead, to, wanted == Ready::Text) {
+                End::Line(length) if wanted == (Ready::Line { keep: true }) => {
+                    to.add(length).write(b'\n');
+                    (length + 1, length + 1)
+                }
+                End::Line(length) => (length + 1, length),
+                End::Open | End::Zero => return None,
+            },
+            Ready::Beginning if ahead == all && copy_line(start, all, to, true) == End::Open => (all, all),
+            Ready::Beginning => return None,
+        };
+        (*layout).read_ptr = start.add(taken);
+        Some(given)
+    }
+}
+
+/// What is there to be read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ahead {
+    Something,
+    /// The end has been reached.
+    Nothing,
+    /// The file can't be read.
+    Failed(Errno),
+}
+
+/// Has the buffer filled where it is empty.
+///
+/// # Safety
+/// The file is open, and may be a stream of ours, if the caller is a C function that the interpreter has called.
+pub unsafe fn fill(file: *mut FILE) -> Ahead {
+    lua_may_run(|| {
+        // SAFETY: what a stream of ours raises is caught before it would unwind. The byte that is put back has just been taken.
+        unsafe {
+            libc::clearerr(file);
+            let byte = libc::fgetc(file);
+            if byte != libc::EOF {
+                libc::ungetc(byte, file);
+                return Ahead::Something;
+            }
+            match Failure::last() {
+                Failure::System(errno) if libc::ferror(file) != 0 => Ahead::Failed(errno),
+                _ => Ahead::Nothing,
+            }
+        }
+    })
 }
 
 /// Puts `data` into the buffer if it fits there, and stays there, and `agreed` then.

@@ -14,6 +14,7 @@ use mlua::ffi::lua_State;
 
 use super::callback::{self, Guard, Request, READER, WRITER};
 use super::handle::Handle;
+use super::held::Held;
 use super::jit;
 use super::life::Life;
 use super::moment::{self, Moment};
@@ -31,9 +32,6 @@ extern "C" {
     fn fopencookie(cookie: *mut c_void, mode: *const c_char, functions: Functions) -> *mut FILE;
     fn __fwriting(file: *mut FILE) -> c_int;
 }
-
-/// Held bytes go to the writer in pieces of this size.
-const PIECE: usize = 64 << 10;
 
 /// Which callbacks a stream has.
 #[derive(Clone, Copy)]
@@ -63,7 +61,7 @@ pub struct Cookie {
     pub served: usize,
     last: usize,
     /// What could not be given to the writer when it was written.
-    held: Vec<u8>,
+    held: Held,
     /// What went wrong where nobody could be told: the next write, flush or close fails with it.
     error: c_int,
     pub listed: bool,
@@ -95,7 +93,7 @@ impl Cookie {
                     failure: 0,
                     served: 0,
                     last: 0,
-                    held: Vec::new(),
+                    held: Held::default(),
                     error: 0,
                     listed: false,
                     previous: ptr::null_mut(),
@@ -163,12 +161,13 @@ impl Cookie {
         // SAFETY: nothing leaves `run` but by returning, so `held` is dropped.
         unsafe {
             let held = std::mem::take(&mut (*cookie).held);
-            for piece in held.chunks(PIECE) {
-                let request = Request::Write(piece.as_ptr(), piece.len());
+            for block in held.into_blocks() {
+                let request = Request::Write(block.as_ptr(), block.len());
                 if let Err(errno) = callback::run(cookie, WRITER, request, purpose) {
                     (*cookie).error = errno;
                     break;
                 }
+                (*(*cookie).life).spare.keep(block);
             }
         }
     }
@@ -177,13 +176,13 @@ impl Cookie {
 /// # Safety
 /// `cookie` is open; `data` has `size` bytes.
 unsafe fn hold(cookie: *mut Cookie, data: *const u8, size: usize) -> Result<(), c_int> {
-    // SAFETY: glibc passes `size` bytes; there is room for them.
+    // SAFETY: glibc passes `size` bytes. Only the thread that runs the state touches what its `Life` has.
     unsafe {
-        let held = &mut (*cookie).held;
-        held.try_reserve(size).map_err(|_| libc::ENOMEM)?;
-        held.extend_from_slice(std::slice::from_raw_parts(data, size));
+        let life = (*cookie).life;
+        let spare = if (*life).is_owner() { Some(&mut (*life).spare) } else { None };
+        let data = std::slice::from_raw_parts(data, size);
+        (*cookie).held.append(data, spare).map_err(|_| libc::ENOMEM)
     }
-    Ok(())
 }
 
 /// # Safety

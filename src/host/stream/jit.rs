@@ -7,6 +7,9 @@
 //! | the interpreter's `f:read`, `io.lines`… | it reads into the state's one scratch buffer, which any string operation uses | Lua runs, the [`Scratch`] swapped meanwhile |
 //! | the interpreter's `f:flush`, `f:close`, `os.exit` | | Lua runs |
 //!
+//! Who calls is seen by a walk down the stack ([`frames`]), which costs as much as the writing of a buffer. A word of LuaJIT's state tells
+//! it, too; it is believed once the walk has found it right.
+//!
 //! What is held goes to the writer at the interpreter's next instruction (see [`hook`]), or first thing when Lua may run.
 //!
 //! # Safety
@@ -22,16 +25,28 @@ pub use scratch::{discover, Scratch};
 
 use super::cookie::Cookie;
 use super::moment::Moment;
+use crate::engine::luajit;
 use frames::Caller;
 
 /// # Safety
 /// `cookie` is open.
 pub unsafe fn to_write(cookie: *mut Cookie) -> Moment {
-    match frames::caller() {
-        // SAFETY: passed on.
-        Caller::Flush if unsafe { hook::abort_recording(cookie, true) } => Moment::Now,
-        Caller::Compiled => Moment::Unseen,
-        _ => Moment::Later,
+    // SAFETY: passed on. A `Life` outlives its cookies, and an open cookie of a living state has a thread.
+    unsafe {
+        let life = (*cookie).life;
+        let hint = luajit::compiled_hint((*cookie).thread) != 0;
+        // Bytes that are held for nothing are delivered a little later: this need not be certain.
+        if hint && (*life).scratch.is_hint_good {
+            return Moment::Unseen;
+        }
+        match frames::caller() {
+            Caller::Flush if hook::abort_recording(cookie, true) => Moment::Now,
+            Caller::Compiled => {
+                (*life).scratch.is_hint_good = hint;
+                Moment::Unseen
+            }
+            _ => Moment::Later,
+        }
     }
 }
 

@@ -15,6 +15,7 @@ use mlua::ffi::*;
 
 use super::callback;
 use super::cookie::{busy_file, Cookie};
+use super::held::Spare;
 use super::jit::Scratch;
 use super::moment;
 
@@ -36,8 +37,10 @@ pub struct Life {
     pub level: c_int,
     /// All open cookies; those that hold bytes back come first.
     pub first: *mut Cookie,
-    /// Whether [`super::lines`] has been put in its place.
-    pub has_lines: bool,
+    /// Whether [`super::lines`] and [`super::write`] have been put in their places.
+    pub has_methods: bool,
+    /// For what streams hold back.
+    pub spare: Spare,
     /// See [`super::jit`].
     pub scratch: Scratch,
 }
@@ -63,7 +66,8 @@ impl Life {
                 busy,
                 level: 0,
                 first: ptr::null_mut(),
-                has_lines: false,
+                has_methods: false,
+                spare: Spare::NONE,
                 scratch: Scratch::NEW,
             });
             life
@@ -97,6 +101,7 @@ impl Life {
             (*life).users = (*life).users.saturating_sub(1);
             if (*life).users == 0 {
                 libc::fclose((*life).busy);
+                ptr::drop_in_place(life);
                 dealloc(life as *mut u8, Layout::new::<Life>());
             }
         }

@@ -1,4 +1,4 @@
-//! `lines` of a stream of ours, by `memchr` over its `FILE`'s buffer, where stock Lua goes byte by byte.
+//! `lines` of a stream of ours, which searches its `FILE`'s buffer, where stock Lua goes byte by byte.
 //!
 //! The handle's metatable is the stock one, so this stands in its table of methods, in the place of the stock `lines`, from the first
 //! `newstream` on. Any other handle, and any format, is passed on to that.
@@ -13,7 +13,7 @@ use std::ptr;
 
 use mlua::ffi::*;
 
-use super::buffer::{self, Ready, PLACE};
+use super::buffer::{self, Ahead, Ready, PLACE};
 use super::file_ref::{FileRef, STOCK_METATABLE};
 
 /// Its address marks the anchor of a stream of ours.
@@ -76,9 +76,11 @@ unsafe fn raw_field(state: *mut lua_State, name: &CStr) {
     unsafe { raw_field_of(state, lua_gettop(state), name) }
 }
 
+/// Pushes the field of the table at `table`. May raise.
+///
 /// # Safety
-/// A valid state with a table at `table` and a free slot.
-unsafe fn raw_field_of(state: *mut lua_State, table: c_int, name: &CStr) {
+/// A valid state with two free slots.
+pub(super) unsafe fn raw_field_of(state: *mut lua_State, table: c_int, name: &CStr) {
     // SAFETY: as for this file.
     unsafe {
         lua_pushstring(state, name.as_ptr());
@@ -142,17 +144,47 @@ unsafe extern "C-unwind" fn next_line(state: *mut lua_State) -> c_int {
             lua_pushlstring(state, line.as_ptr().cast(), line.len());
             return 1;
         }
+        next_long_line(state, handle)
+    }
+}
+
+/// The same where the line doesn't lie whole in the buffer: it begins there, the buffer has to be filled, or stock Lua reads it.
+///
+/// # Safety
+/// As for this file; the running function is the iterator, whose upvalues are as there.
+#[cold]
+unsafe fn next_long_line(state: *mut lua_State, handle: FileRef) -> c_int {
+    // SAFETY: as for this file. Whatever makes a string may run finalizers, which may close the handle.
+    unsafe {
         lua_settop(state, 0);
+        let mut place = PLACE;
+        let Some(file) = handle.current() else { return luaL_error(state, GONE.as_ptr()) };
+        if let Some(begun) = buffer::read(file, Ready::Beginning, &mut place) {
+            lua_pushlstring(state, begun.as_ptr().cast(), begun.len());
+        }
+        let Some(file) = handle.current() else { return luaL_error(state, GONE.as_ptr()) };
+        match buffer::fill(file) {
+            Ahead::Something => {}
+            Ahead::Nothing => return lua_gettop(state),
+            Ahead::Failed(errno) => return luaL_error(state, c"%s".as_ptr(), libc::strerror(errno.0)),
+        }
+        if let Some(rest) = buffer::read(file, Ready::Text, &mut place) {
+            lua_pushlstring(state, rest.as_ptr().cast(), rest.len());
+            lua_concat(state, lua_gettop(state));
+            return 1;
+        }
+        let begun = lua_gettop(state);
         lua_pushvalue(state, lua_upvalueindex(2));
         lua_pushvalue(state, lua_upvalueindex(1));
         lua_call(state, 1, 3);
-        if lua_type(state, 1) == LUA_TNIL {
-            if lua_type(state, 2) == LUA_TSTRING {
-                return luaL_error(state, c"%s".as_ptr(), lua_tostring(state, 2));
+        if lua_type(state, begun + 1) == LUA_TNIL {
+            if lua_type(state, begun + 2) == LUA_TSTRING {
+                return luaL_error(state, c"%s".as_ptr(), lua_tostring(state, begun + 2));
             }
-            return 0;
+            return begun;
         }
-        lua_settop(state, 1);
+        lua_settop(state, begun + 1);
+        lua_concat(state, begun + 1);
         1
     }
 }

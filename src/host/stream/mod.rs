@@ -6,11 +6,13 @@
 //! | [`handle`] | the userdata of the stock `file` type; one file for PUC Lua, one for LuaJIT |
 //! | [`cookie`] | what glibc calls for a stream's `FILE`: read, write, seek, close |
 //! | [`callback`] | running a stream's functions, on the stream's own Lua thread |
+//! | [`held`] | bytes that wait until Lua may run |
 //! | [`moment`], [`jit`] | whether Lua may run right now, or what is written must be held until it may |
-//! | [`lines`] | the method `lines` of such a handle |
+//! | [`lines`], [`write`] | the methods `lines` and `write` of such a handle |
 //! | [`life`] | what the streams of one Lua state share, and how they learn that the state is gone |
 //! | [`stdio`], [`stdio_out`], [`numeral`] | reading and writing any `FILE`, with a bound on memory and no Lua |
 //! | [`patience`], [`buffer`] | waiting for a descriptor no longer than a box may last; what a `FILE`'s buffer holds |
+//! | [`scan`] | where a line ends |
 //! | [`file_ref`] | finding the `FILE` of a handle, each time anew |
 //!
 //! # How one `f:write` runs
@@ -41,6 +43,7 @@ mod file_ref;
 #[cfg_attr(feature = "luajit", path = "handle_luajit.rs")]
 #[cfg_attr(not(feature = "luajit"), path = "handle_puc.rs")]
 mod handle;
+mod held;
 #[cfg_attr(not(feature = "luajit"), path = "no_jit.rs")]
 mod jit;
 mod life;
@@ -49,10 +52,12 @@ mod moment;
 mod newstream;
 mod numeral;
 pub mod patience;
+mod scan;
 pub mod stdio;
 pub mod stdio_out;
 #[cfg(test)]
 mod tests;
+mod write;
 
 #[cfg(test)]
 use file_ref::file_of;

@@ -13,7 +13,7 @@ use super::cookie::Cookie;
 use super::handle;
 use super::jit;
 use super::life;
-use super::lines;
+use super::{lines, write};
 
 /// The running table and the guards' metatable; those of [`handle`] follow.
 pub const UPVALUES: c_int = 2;
@@ -56,9 +56,10 @@ unsafe extern "C-unwind" fn newstream(state: *mut lua_State) -> c_int {
         (*life).adopt();
         jit::discover(state, lua_upvalueindex(UPVALUES + 1), &raw mut (*life).scratch);
 
-        if !(*life).has_lines {
+        if !(*life).has_methods {
             lines::install(state);
-            (*life).has_lines = true;
+            write::install(state);
+            (*life).has_methods = true;
         }
         lua_createtable(state, 2, 1);
         let thread = lua_newthread(state);

@@ -40,6 +40,8 @@ pub struct Scratch {
     /// Buffers for the callbacks of each level, made by LuaJIT.
     spare: [Buffer; LEVELS as usize],
     pub aside: Aside,
+    /// Whether [`compiled_hint`](crate::engine::luajit::compiled_hint) was seen to be set while compiled code ran.
+    pub is_hint_good: bool,
 }
 
 impl Scratch {
@@ -48,6 +50,7 @@ impl Scratch {
         searched: false,
         spare: [EMPTY; LEVELS as usize],
         aside: Aside::NONE,
+        is_hint_good: false,
     };
 
     pub fn is_known(&self) -> bool {

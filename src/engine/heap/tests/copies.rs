@@ -115,6 +115,9 @@ fn in_another_slot_what_points_into_the_heap_is_moved_and_nothing_else() {
     let h = heap(64 << 20);
     block(&h, &[0; 400]);
     let hole = block(&h, &vec![2; (1 << 20) / WORD]);
+    // Raises the break for all that follows.
+    let room = block(&h, &[0; 1000]);
+    alloc(&h, room.cast(), 8000, 0);
     let (into, out) = candidates(&h);
     let (a, b) = (block(&h, &into), block(&h, &out));
     // An address that doesn't lie on words is none.

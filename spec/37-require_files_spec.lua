@@ -2,24 +2,11 @@
 
 local helpers = require "spec.helpers"
 
-local it_unless = helpers.it_unless
+local it_unless, tree = helpers.it_unless, helpers.tree
 
 -- What pcall(require, name) gives in the box.
 local function require_in(box, name)
   return box:dostring("local ok, value = pcall(require, ...) return ok, value", name)
-end
-
--- A new directory that holds these files.
-local function tree(contents)
-  local root = helpers.directory()
-  for name, content in pairs(contents) do
-    local folder = name:match "^(.*)/"
-    if folder then assert(os.execute(("mkdir -p %q"):format(root .. "/" .. folder))) end
-    local file = assert(io.open(root .. "/" .. name, "wb"))
-    file:write(content)
-    file:close()
-  end
-  return root
 end
 
 describe("require along package.path", function()

@@ -40,13 +40,6 @@ return table.concat(lines, "\n")
 
 local COLUMNS = { ["5.1"] = 1, ["5.2"] = 2, ["5.3"] = 3, ["5.4"] = 4, jit = 5 }
 
-local function read(path)
-  local file = assert(io.open(path, "rb"))
-  local text = file:read("*a")
-  file:close()
-  return text
-end
-
 -- What a walk found, by name.
 local function parse_walk(text)
   local found, count = {}, 0
@@ -123,7 +116,7 @@ describe("docs/safe-lua.md", function()
   local text, stock, box, column
 
   setup(function()
-    text = read "docs/safe-lua.md"
+    text = helpers.content "docs/safe-lua.md"
     column = COLUMNS[helpers.lua]
     local walk = helpers.file(WALK)
     -- Run as a script is, which has `arg`.

@@ -20,13 +20,6 @@ local function lines_of_all_lengths()
   return table.concat(lines, "\n")
 end
 
-local function contents(path)
-  local f = assert(io.open(path, "rb"))
-  local all = f:read("*a")
-  f:close()
-  return all
-end
-
 describe("reading the host's file", function()
   after_each(helpers.tidy)
 
@@ -104,7 +97,7 @@ describe("reading the host's file", function()
     file:seek("cur", 0)
     assert.equal("O", (box:dostring("return io.read(1)"):upper()))
     file:close()
-    assert.equal("one\nTWo\nthree\n", contents(path))
+    assert.equal("one\nTWo\nthree\n", helpers.content(path))
   end)
 end)
 
@@ -126,7 +119,7 @@ describe("writing to the host's file", function()
       expected[#expected + 1] = piece:rep(turn) .. "|" .. turn .. piece
     end
     file:close()
-    assert.equal(table.concat(expected), contents(path))
+    assert.equal(table.concat(expected), helpers.content(path))
     os.remove(path)
   end)
 
@@ -135,13 +128,13 @@ describe("writing to the host's file", function()
     local box, file = helpers.box(), assert(io.open(path, "wb"))
     box:stdout(file)
     box:dostring("io.write('kept')")
-    assert.equal("", contents(path))
+    assert.equal("", helpers.content(path))
     file:setvbuf("line")
     box:dostring("io.write(' a line\\n', 'the next')")
-    assert.equal("kept a line\n", contents(path))
+    assert.equal("kept a line\n", helpers.content(path))
     file:setvbuf("no")
     box:dostring("io.write('!')")
-    assert.equal("kept a line\nthe next!", contents(path))
+    assert.equal("kept a line\nthe next!", helpers.content(path))
     file:close()
     os.remove(path)
   end)
@@ -155,7 +148,7 @@ describe("writing to the host's file", function()
     raises(function() box:dostring("for i = 1, 15 do io.write(('x'):rep(64)) end") end, "output limit of 1000 bytes exceeded")
     assert.equal(1000, box:usage().output)
     file:close()
-    assert.equal(("x"):rep(1000), contents(path))
+    assert.equal(("x"):rep(1000), helpers.content(path))
     os.remove(path)
   end)
 

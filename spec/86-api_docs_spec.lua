@@ -4,13 +4,6 @@
 local helpers = require "spec.helpers"
 local sandbox = require "sandbox"
 
-local function read(path)
-  local file = assert(io.open(path, "rb"))
-  local text = file:read "*a"
-  file:close()
-  return text
-end
-
 -- The names that this pattern captures.
 local function names_in(text, pattern)
   local found = {}
@@ -26,7 +19,7 @@ local function sorted(set)
 end
 
 describe("docs/api.lua", function()
-  local text = read "docs/api.lua"
+  local text = helpers.content "docs/api.lua"
   after_each(helpers.tidy)
 
   it("has the module's functions and fields, and no others", function()

@@ -6,15 +6,7 @@ local command = require "spec.command"
 local elsewhere = helpers.is_jit and "LuaJIT hashes whole addresses: a box comes back only where it lay"
 local it_unless = helpers.it_unless
 
-local run, has = command.expect, command.has
-
---- The content of a file, or nil.
-local function content(path)
-  local file = io.open(path, "rb")
-  local text = file and file:read("*a")
-  if file then file:close() end
-  return text
-end
+local run, has, content = command.expect, command.has, helpers.content
 
 --- What lies beside this file and is named after it.
 local function beside(path)

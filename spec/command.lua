@@ -27,13 +27,7 @@ function command.shell(line, input)
   local pipe = io.popen(("{ %s; } <%s >%s 2>%s; echo $?"):format(line, from, out, err))
   local status = tonumber(pipe:read("*l"))
   pipe:close()
-  local function content(path)
-    local file = assert(io.open(path, "rb"))
-    local text = file:read("*a")
-    file:close()
-    return text
-  end
-  return status, content(out), content(err)
+  return status, helpers.content(out), helpers.content(err)
 end
 
 --- Runs the command with these arguments and this on its stdin.

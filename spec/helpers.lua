@@ -61,6 +61,15 @@ function helpers.file(content)
   return path
 end
 
+--- What a file has in it; nil where there is none.
+function helpers.content(path)
+  local file = io.open(path, "rb")
+  if not file then return nil end
+  local text = file:read("*a")
+  file:close()
+  return text
+end
+
 --- An open handle on a new file with this content.
 function helpers.handle(content, mode)
   return assert(io.open(helpers.file(content), mode or "rb"))
@@ -81,6 +90,19 @@ function helpers.directory()
   assert(os.execute(("mkdir %q"):format(path)))
   directories[#directories + 1] = path
   return path
+end
+
+--- The same with these files in it, by name; folders are made as the names want them.
+function helpers.tree(contents)
+  local root = helpers.directory()
+  for name, content in pairs(contents or {}) do
+    local folder = name:match("^(.*)/")
+    if folder then assert(os.execute(("mkdir -p %q"):format(root .. "/" .. folder))) end
+    local file = assert(io.open(root .. "/" .. name, "wb"))
+    file:write(content)
+    file:close()
+  end
+  return root
 end
 
 --- For after_each.

@@ -86,6 +86,10 @@ use mlua::ffi::lua_State;
 #[allow(unsafe_code)]
 pub unsafe extern "C-unwind" fn luaopen_sandbox(state: *mut lua_State) -> c_int {
     // SAFETY: Lua passes the running state.
-    host::open_in_host(unsafe { lua::State::new(state) });
+    let state = unsafe {
+        engine::code::learn(state);
+        lua::State::new(state)
+    };
+    host::open_in_host(state);
     1
 }

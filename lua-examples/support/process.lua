@@ -1,4 +1,5 @@
--- What the examples with several processes share: starts programs in the background, with lines to and from them through named pipes.
+-- What the examples with several processes share: lines of shell, and programs in the background, with lines to and from them through
+-- named pipes.
 
 local process = {}
 

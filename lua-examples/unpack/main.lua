@@ -2,18 +2,13 @@
 
 local here = arg[0]:match("^(.*)/") or "."
 
-local function quoted(s)
-    return "'" .. s:gsub("'", "'\\''") .. "'"
-end
+package.path = here .. "/../?.lua;" .. package.path
+local process = require("support.process")
 
-local interpreter = arg[-1]
-local i = -1
-while arg[i] do
-    interpreter, i = arg[i], i - 1
-end
+local content, quoted = process.content, process.quoted
 
 -- The command is the one in this checkout.
-local SAFELUA = quoted(interpreter) .. " " .. quoted(here .. "/../../command/bin/safelua") .. " "
+local SAFELUA = process.lua(here .. "/../../command/bin/safelua") .. " "
 
 -- Runs a line of shell; gives what it wrote on stdout, its exit status and the first line that it wrote on stderr.
 local function shell(line)
@@ -21,21 +16,10 @@ local function shell(line)
     local pipe = assert(io.popen(("{ %s; } >%s 2>%s; echo $?"):format(line, out, err)))
     local status = pipe:read("*n")
     pipe:close()
-    local function content(path)
-        local file = assert(io.open(path, "rb"))
-        local text = file:read("*a")
-        file:close()
-        os.remove(path)
-        return text
-    end
-    return content(out), status, content(err):match("[^\n]*")
-end
-
-local function content(path)
-    local file = assert(io.open(path, "rb"))
-    local text = file:read("*a")
-    file:close()
-    return text
+    local written, complaint = content(out), content(err):match("[^\n]*")
+    os.remove(out)
+    os.remove(err)
+    return written, status, complaint
 end
 
 local LIMITS = "--memory 16M --cpu 5s --output 1M "
@@ -48,7 +32,7 @@ io.write(("licence.lua: %d bytes, unpacked to the LICENSE of %d\n"):format(#cont
 
 -- A larger one, made now.
 local GPL, archive = "/usr/share/common-licenses/GPL-3", os.tmpname()
-local packed = shell(("%s %s %s >%s"):format(quoted(interpreter), quoted(here .. "/pack.lua"), GPL, archive))
+local packed = shell(("%s >%s"):format(process.lua(here .. "/pack.lua", GPL), archive))
 assert(packed == "")
 text, status, complaint = shell(SAFELUA .. LIMITS .. archive)
 assert(status == 0, complaint)

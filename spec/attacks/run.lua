@@ -2,29 +2,8 @@
 -- number or any part of its file name. The library comes from LUA_CPATH, else from build/<lua>/.
 local dir = arg[0]:match("^(.*/)") or "./"
 local header = dofile(dir .. "header.lua")
-local version = rawget(_G, "jit") and "jit" or _VERSION:match("%d%.%d")
-
-local lowest = 0
-while arg[lowest - 1] do lowest = lowest - 1 end
-local interpreter = arg[lowest]
-
-local function shell(command)
-  local pipe = assert(io.popen(command, "r"))
-  local output = pipe:read("*a")
-  pipe:close()
-  return output
-end
-
-local function quote(s) return "'" .. s:gsub("'", "'\\''") .. "'" end
-
-local function attacks()
-  local names = {}
-  for name in shell("ls " .. quote(dir)):gmatch("[^\n]+") do
-    if name:find("^%d+%-.*%.lua$") then names[#names + 1] = name:match("^(.*)%.lua$") end
-  end
-  header.sort(names)
-  return names
-end
+local runner = dofile(dir .. "runner.lua")
+local SECONDS = 120
 
 local function wanted(name)
   if #arg == 0 then return true end
@@ -38,20 +17,12 @@ local function wanted(name)
   return false
 end
 
-local signals = { [4] = "SIGILL", [6] = "SIGABRT", [7] = "SIGBUS", [8] = "SIGFPE", [9] = "SIGKILL", [11] = "SIGSEGV",
-  [13] = "SIGPIPE", [14] = "SIGALRM", [15] = "SIGTERM" }
-
--- the host's own cpath first if the caller gave one; LUA_CPATH_5_x would hide LUA_CPATH
-local built = dir .. "../../build/" .. version .. "/?.so"
-local cpath = os.getenv("LUA_CPATH") and package.cpath .. ";" .. built or built .. ";" .. package.cpath
-local environment = "env -u LUA_CPATH_5_2 -u LUA_CPATH_5_3 -u LUA_CPATH_5_4 LUA_CPATH=" .. quote(cpath)
-
 -- A box that got at the host's own stdout cannot know this word, so it cannot pass for the host.
 local word = ("%d.%d.%s"):format(os.time(), math.floor(os.clock() * 1e6), tostring({}):match("0x(%x+)"))
 
 local function verdict(code, output)
-  if code == 124 or code == 137 then return false, "timeout (or killed) after 120 s" end
-  if code > 128 then return false, "signal " .. (signals[code - 128] or code - 128) end
+  local killed = runner.killed(code, SECONDS)
+  if killed then return false, killed end
   local said, rest = nil, {}
   for line in output:gmatch("[^\n]+") do
     local text = line:sub(1, #word + 1) == word .. " " and line:sub(#word + 2)
@@ -68,14 +39,12 @@ end
 
 local passed, failed, worst, worst_name = 0, 0, 0, "none"
 local function run(name)
-  if not header.runs_on(header.read(dir .. name .. ".lua"), version) then
+  if not header.runs_on(header.read(dir .. name .. ".lua"), runner.version) then
     print("-        " .. name .. ": not for this version")
     return
   end
-  local all = shell(("{ ulimit -c 0; %s timeout -k 5 120 %s %s %s %s </dev/null; echo \"exit:$?\"; } 2>&1")
-    :format(environment, quote(interpreter), quote(dir .. "child.lua"), name, word))
-  local output, code = all:match("^(.*)exit:(%d+)%s*$")
-  local ok, text = verdict(tonumber(code) or 255, output or all)
+  local output, code = runner.run(dir .. "../../", "ulimit -c 0;", SECONDS, dir .. "child.lua", name, word)
+  local ok, text = verdict(code, output)
   print((ok and "passed   " or "FAILED   ") .. name .. ": " .. text)
   if ok then
     passed = passed + 1
@@ -83,13 +52,16 @@ local function run(name)
     if over > worst then worst, worst_name = over, name end
   else
     failed = failed + 1
-    for line in (output or all):sub(-1500):gmatch("[^\n]+") do
+    for line in output:sub(-1500):gmatch("[^\n]+") do
       if line:sub(1, #word) ~= word then print("         | " .. line) end
     end
   end
 end
 
-for _, name in ipairs(attacks()) do
+local attacks = runner.names(dir, "^%d+%-.*%.lua$")
+for i, file in ipairs(attacks) do attacks[i] = file:match("^(.*)%.lua$") end
+header.sort(attacks)
+for _, name in ipairs(attacks) do
   if wanted(name) then run(name) end
   io.stdout:flush()
 end

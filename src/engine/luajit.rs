@@ -111,7 +111,7 @@ unsafe fn run_probe(seat: &'static Seat, argument: *mut c_void) {
 /// # Safety
 /// `state` is a fresh state's main thread.
 unsafe fn find_mask(state: *mut lua_State) -> Option<usize> {
-    unsafe extern "C-unwind" fn nothing(_: *mut lua_State, _: *mut lua_Debug) {}
+    extern "C-unwind" fn nothing(_: *mut lua_State, _: *mut lua_Debug) {}
     let bytes = state as *const u8;
     let mut candidates = [true; 4096];
     for mask in [1, 2, 4, 8, 5, 10, 15, 3, 12, 0] {
@@ -167,8 +167,18 @@ fn word_at(address: usize) -> Option<usize> {
 /// Gives back the machine code of a state that is dropped without `lua_close`.
 pub fn unmap_code(main: usize, heap: &Heap) {
     if main != 0 && heap.contains(main) {
+        if heap.is_trusted() && LAYOUT.code_area.is_some_and(|offset| is_null_in(heap, main + offset)) {
+            return;
+        }
         unmap_areas(&LAYOUT, main, heap.is_trusted());
     }
+}
+
+/// Whether the word at an address in the heap is zero, which is known without asking the kernel.
+fn is_null_in(heap: &Heap, address: usize) -> bool {
+    let inside = address.is_multiple_of(size_of::<usize>()) && heap.contains(address);
+    // SAFETY: an aligned word of the heap's slot, which is readable and of a whole number of pages; nothing runs in it.
+    inside && unsafe { (address as *const usize).read() } == 0
 }
 
 fn unmap_areas(layout: &Layout, main: usize, trusted: bool) {
@@ -223,6 +233,8 @@ struct Unwinder {
 }
 
 static UNWINDER: Lazy<Unwinder> = Lazy::new(|| {
+    /// # Safety
+    /// `dl_iterate_phdr` calls it with a valid record; `data` is the [`Unwinder`].
     unsafe extern "C" fn note(info: *mut libc::dl_phdr_info, _: usize, data: *mut c_void) -> c_int {
         let unwinder = &mut *(data as *mut Unwinder);
         let info = &*info;

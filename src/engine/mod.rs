@@ -11,10 +11,12 @@
 //! | [`luajit`] | what LuaJIT keeps where its API doesn't reach |
 //! | [`locale`] | the C locale, while a box runs |
 //! | [`spare`] | whether the process has memory left |
+//! | [`code`] | which addresses of what is loaded a heap holds |
 //! | [`objects`] | the program and its libraries: where they lie, which builds they are |
 //! | [`process`] | what is set up once: signal handlers, fork handlers |
 
 pub mod clock;
+pub mod code;
 pub mod count;
 pub mod heap;
 pub mod locale;

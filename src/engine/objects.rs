@@ -62,6 +62,8 @@ pub fn holder(address: u64) -> Option<&'static Object> {
     loaded().iter().find(|object| object.contains(address))
 }
 
+/// # Safety
+/// `dl_iterate_phdr` calls it with a valid record; `data` is the list that is made.
 unsafe extern "C" fn note(info: *mut libc::dl_phdr_info, _: usize, data: *mut c_void) -> c_int {
     // SAFETY: the dynamic linker passes a valid record; `data` is the list.
     let (info, objects) = unsafe { (&*info, &mut *(data as *mut Vec<Object>)) };

@@ -8,16 +8,14 @@ use super::encode::Side;
 use super::exchange::{Exchange, NoMemory};
 use super::grants::Grants;
 use super::journal::event::{Event, Parcel};
-use super::limits::{slot_size, whole, Asked, Definition, Limit, MAX_DEPTH, TABLE};
+use super::limits::{Definition, Limit, TABLE};
 use super::parcel::{Field, Item, Reader, Writer, HEADER};
 use super::realm::Realm;
 use super::request::{Bound, Entry, Id, Reply, Request, Stream, StreamOp};
 use super::serve::What;
-use super::{copies, files, image, opened, options, random};
+use super::{copies, files, making, opened, options};
 use crate::engine::clock::{self, NEVER};
-use crate::engine::heap::{Budget, Heap, Slot};
 use crate::engine::seat::Seat;
-use crate::engine::spare::room_for_shared;
 use crate::engine::switch::standing;
 use crate::host::driver_io::{self, Stopped};
 
@@ -131,7 +129,7 @@ pub fn answer(
             let granted = read.and_then(|asked| Ok((asked, Grants::grant(&wanted, asker)?)));
             match granted {
                 Err(text) => misuse(exchange, 1, &text),
-                Ok((asked, grants)) => match make(realm, asker, &asked, grants) {
+                Ok((asked, grants)) => match making::make(realm, asker, &asked, grants) {
                     Ok((core, Some(entry))) => return Answer::Start(core, entry),
                     Ok((core, None)) => values(exchange, |w| w.float(core.id.0 as f64)),
                     Err(text) => said(exchange, &text, Reply::Misuse(0)),
@@ -222,74 +220,6 @@ pub fn answer(
         },
     };
     Answer::Reply(reply)
-}
-
-/// A new box, and what is to run in it before it can be used.
-fn make(
-    realm: &Realm,
-    parent: Option<&Rc<Core>>,
-    asked: &Asked,
-    grants: Grants,
-) -> Result<(Rc<Core>, Option<Entry>), String> {
-    let no_memory = || crate::lua::compat::NO_MEMORY.to_owned();
-    if let Some(parent) = parent {
-        if parent.depth_left() == 0 {
-            let own = parent.limits.get().get(Limit::Depth);
-            let level = parent.chain().count() as u32;
-            let limit = if level >= MAX_DEPTH { f64::from(MAX_DEPTH) } else { own };
-            return Err(Limit::Depth.message(limit));
-        }
-    }
-    let memory = asked.get(Limit::Memory).unwrap_or(Limit::Memory.definition().default);
-    if !room_for_shared::<Budget>() {
-        return Err(no_memory());
-    }
-    let budget = Budget::new(whole(memory), parent.map(|p| Rc::clone(&p.budget)));
-    let image = image::current();
-    let mut slot = Slot::take(slot_size(memory)).ok_or_else(no_memory)?;
-    if image.as_ref().is_some_and(|(image, tested)| !tested && image.heap.was_at(&slot)) {
-        // Taken before the first one is given back.
-        slot = Slot::take(slot_size(memory)).ok_or_else(no_memory)?;
-    }
-    let image = image.filter(|(image, _)| image.heap.fits(&slot));
-    let heap = match &image {
-        Some((image, _)) => Heap::stamp(slot, Rc::clone(&budget), &image.heap),
-        None => Heap::create(slot, Rc::clone(&budget)),
-    };
-    let heap = heap.ok_or_else(no_memory)?;
-    let id = realm.reserve().ok_or_else(no_memory)?;
-    let heard = parent.is_none_or(|parent| parent.children.borrow_mut().try_reserve(1).is_ok());
-    if !heard || !room_for_shared::<Core>() {
-        realm.unreserve(id);
-        return Err(no_memory());
-    }
-    let core = Rc::new(Core::new(id, parent.cloned(), asked, budget, random::seed()));
-    *core.heap.borrow_mut() = Some(heap);
-    *core.files.grants.borrow_mut() = grants;
-    realm.insert(Rc::clone(&core));
-    let first = match image {
-        Some((image, tested)) => {
-            image.adopt(&core);
-            (!tested).then_some(Entry::Check)
-        }
-        None => Some(Entry::Open),
-    };
-    Ok((core, first))
-}
-
-/// Empties the heap of a box that has not been opened yet; false where there is no memory for another.
-pub fn empty(core: &Core) -> bool {
-    core.status.set(Status::Ready);
-    core.main.set(std::ptr::null_mut());
-    core.threads.reset(0);
-    let Ok(mut place) = core.heap.try_borrow_mut() else { return false };
-    if let Some(mut heap) = place.take() {
-        // The test may have crashed in it.
-        heap.distrust();
-    }
-    let slot = Slot::take(slot_size(core.limits.get().get(Limit::Memory)));
-    *place = slot.and_then(|slot| Heap::create(slot, Rc::clone(&core.budget)));
-    place.is_some()
 }
 
 fn status(core: Option<Rc<Core>>, exchange: *mut Exchange) -> Reply {

@@ -44,6 +44,13 @@ pub enum Status {
     Closed,
 }
 
+/// Drops what lies in a cell, unless somebody looks at it.
+pub(super) fn clear<T: Default>(cell: &RefCell<T>) {
+    if let Ok(mut place) = cell.try_borrow_mut() {
+        *place = T::default();
+    }
+}
+
 /// A box, but for what lies in its heap.
 pub struct Core {
     pub id: Id,
@@ -128,6 +135,30 @@ impl Core {
         }
     }
 
+    /// Makes this the core of another box. Nothing of the last one is left but room.
+    pub fn renew(
+        &mut self,
+        id: Id,
+        parent: Option<Rc<Core>>,
+        asked: &Asked,
+        budget: Rc<Budget>,
+        seed: [u64; 5],
+    ) {
+        let threads = std::mem::take(&mut self.threads);
+        threads.reset(0);
+        *self = Core::new(id, parent, asked, budget, seed);
+        self.threads = threads;
+    }
+
+    /// The box is closed: lets go of what may be large, or is somebody else's.
+    pub fn empty(&self) {
+        clear(&self.traceback);
+        clear(&self.stopped);
+        clear(&self.children);
+        clear(&self.files.grants);
+        self.ledger.empty();
+    }
+
     /// This box and all above it, inside out.
     pub fn chain(&self) -> impl Iterator<Item = &Core> {
         let mut at = Some(self);
@@ -136,6 +167,15 @@ impl Core {
             at = core.parent.as_deref();
             Some(core)
         })
+    }
+
+    /// The box of the host's own that this one is, or is below.
+    pub fn top(self: &Rc<Core>) -> Rc<Core> {
+        let mut at = self;
+        while let Some(above) = &at.parent {
+            at = above;
+        }
+        Rc::clone(at)
     }
 
     /// The outermost box of the chain that can't go on.

@@ -19,12 +19,14 @@ pub(super) use short::Long;
 pub use short::Short;
 
 use super::answer::{self, Answer, Place};
+use super::copies;
 use super::core::{Core, Status};
 use super::counting;
 use super::exchange::Exchange;
 use super::image;
 use super::journal::{record, tape};
 use super::level::Level;
+use super::making;
 use super::meter::Meter;
 use super::realm::{dispose, Realm};
 use super::request::{Entry, Reply, Request};
@@ -339,6 +341,15 @@ impl Driver<'_> {
         } else {
             self.realm.workers.give_back(task, run);
         }
+        if entry == Entry::Rehash && reply == Reply::Values {
+            if let Some(next) = copies::rehashed(self.realm, &core) {
+                ended(self.realm, &core, self.meter.charged_at());
+                return match self.activate(next, entry, exchange, owner) {
+                    Ok(()) => Step::Go(Message::Go),
+                    Err(reply) => Step::Done(reply),
+                };
+            }
+        }
         if entry == Entry::Check {
             if reply != Reply::Values {
                 return self.reopen(core, exchange, owner);
@@ -360,7 +371,7 @@ impl Driver<'_> {
 
     /// A box has been made, or not.
     fn opened(&self, core: &Rc<Core>, entry: Entry, reply: Reply, exchange: *mut Exchange) -> Reply {
-        if reply == Reply::Values && entry == Entry::Rehash {
+        if reply == Reply::Values && !matches!(entry, Entry::Open | Entry::Check) {
             return reply;
         }
         if reply == Reply::Values {
@@ -376,7 +387,7 @@ impl Driver<'_> {
     fn reopen(&mut self, core: Rc<Core>, exchange: *mut Exchange, owner: Option<usize>) -> Step {
         image::tested(false);
         ended(self.realm, &core, self.meter.charged_at());
-        let opened = if answer::empty(&core) {
+        let opened = if making::empty(&core) {
             self.activate(Rc::clone(&core), Entry::Open, exchange, owner)
         } else {
             Err(Reply::NoMemory)

@@ -12,6 +12,7 @@ use super::exchange::{Exchange, NoMemory};
 use super::grants::Mode;
 use super::parcel::{Item, Reader};
 use super::request::Reply;
+use crate::lua::compat;
 
 /// The name in a parcel.
 fn named(mut sent: Reader<'_>) -> Vec<u8> {
@@ -168,9 +169,7 @@ fn fill(mut file: File, to: &mut Vec<u8>, allowance: usize) -> Result<(), Option
 }
 
 fn skip_comment(to: &mut Vec<u8>, start: usize) {
-    if cfg!(not(any(feature = "lua51", feature = "luajit")))
-        && to.get(start..start + 3) == Some(b"\xEF\xBB\xBF")
-    {
+    if compat::BYTE_ORDER_MARK && to.get(start..start + 3) == Some(b"\xEF\xBB\xBF") {
         to.drain(start..start + 3);
     }
     if to.get(start) == Some(&b'#') {

@@ -64,6 +64,18 @@ pub fn current() -> Option<(Arc<Fresh>, bool)> {
     }
 }
 
+/// The image, if it has been tested and is good for another box.
+pub fn tested_one() -> Option<Arc<Fresh>> {
+    let mut current = CURRENT.try_lock().ok()?;
+    match &mut *current {
+        Stage::Tested(image, left) if *left > 0 => {
+            *left -= 1;
+            Some(Arc::clone(image))
+        }
+        _ => None,
+    }
+}
+
 /// Captures a box that has just been opened, if that is wanted.
 pub fn offer(core: &Core) {
     let Ok(mut current) = CURRENT.try_lock() else { return };

@@ -8,6 +8,7 @@ use std::collections::HashMap;
 use std::rc::Rc;
 
 use super::copies::pack::{Packer, Unpacker};
+use super::core::clear;
 use super::exchange::{Bill, NoMemory};
 use crate::engine::heap::Budget;
 
@@ -172,6 +173,13 @@ impl Ledger {
             crowds: Default::default(),
             files: RefCell::default(),
         }
+    }
+
+    /// The box is closed.
+    pub fn empty(&self) {
+        clear(&self.up);
+        clear(&self.down);
+        clear(&self.files);
     }
 
     /// The books as they are.

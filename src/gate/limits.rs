@@ -210,14 +210,13 @@ impl Asked {
 
     /// Notes an option; what is wrong with it, if anything.
     pub fn set_number(&mut self, name: &[u8], value: f64) -> Result<(), String> {
-        let shown = String::from_utf8_lossy(name).into_owned();
         let Some((place, definition)) =
             self.values.iter_mut().zip(&TABLE).find(|(_, d)| d.name.as_bytes() == name)
         else {
             return Err(unknown(name));
         };
         if let Some(wrong) = definition.refuse(value) {
-            return Err(format!("option '{shown}': {wrong}"));
+            return Err(format!("option '{}': {wrong}", definition.name));
         }
         *place = Some(value);
         Ok(())

@@ -9,8 +9,9 @@ use std::os::raw::{c_int, c_void};
 
 use super::level::Level;
 use super::proxy;
+use super::realm;
 use super::request::Id;
-use crate::lua::{Kind, State};
+use crate::lua::{compat, Kind, State};
 
 /// Fields of a link's table.
 pub mod field {
@@ -37,7 +38,7 @@ pub mod field {
 }
 
 /// Keys of the registry: addresses of things that are told apart.
-static KEYS: [u8; 5] = [1, 2, 3, 4, 5];
+static KEYS: [u8; 6] = [1, 2, 3, 4, 5, 6];
 
 fn key(index: usize) -> *const c_void {
     KEYS.as_ptr().wrapping_add(index) as *const c_void
@@ -46,6 +47,8 @@ fn key(index: usize) -> *const c_void {
 /// The metatables of weak tables.
 const WEAK_VALUES: usize = 3;
 const WEAK_KEYS: usize = 4;
+/// What Lua 5.1 and LuaJIT, where a userdata always has a table, give a handle that has none of its own yet.
+const UNLINKED: usize = 5;
 
 fn owner_key() -> *const c_void {
     &KEYS[0] as *const u8 as *const c_void
@@ -83,10 +86,42 @@ pub fn push_new_table(s: State) {
     }
 }
 
+/// Bare: gives the new handle at `index` no table: it gets one when there is something to put into it. Most never do.
+pub fn leave_unlinked(s: State, index: c_int) {
+    if compat::V51 {
+        let index = s.absolute(index);
+        s.registry_get(key(UNLINKED));
+        s.set_user_table(index);
+    }
+}
+
+/// Whether what is on top, where a handle's table would be, says that it has none.
+fn is_unlinked(s: State) -> bool {
+    if !compat::V51 {
+        return s.is_nil(-1);
+    }
+    s.registry_get(key(UNLINKED));
+    let unlinked = s.raw_equal(-1, -2);
+    s.pop(1);
+    unlinked
+}
+
+/// Bare: pushes the table of the handle at `index`, which is made if there is none yet.
+pub fn push_table_of(s: State, index: c_int) {
+    let index = s.absolute(index);
+    s.push_user_table(index);
+    if is_unlinked(s) {
+        s.pop(1);
+        push_new_table(s);
+        s.copy(-1);
+        s.set_user_table(index);
+    }
+}
+
 /// Empties the table of the handle at `index`, but for the streams and the environment. Allocates nothing.
 pub fn forget(s: State, index: c_int) {
     s.push_user_table(index);
-    if s.kind(-1) == Kind::Table {
+    if s.kind(-1) == Kind::Table && !is_unlinked(s) {
         for part in [field::BY_NUMBER, field::BY_VALUE, field::SENT, field::PROXIES, field::HANDLES] {
             s.push_nil();
             s.raw_seti(-2, part);
@@ -107,6 +142,10 @@ pub fn open(s: State, in_box: bool) {
     s.registry_get(key(WEAK_VALUES));
     s.set_metatable(-2);
     s.registry_set(boxes_key());
+    if compat::V51 {
+        s.new_table();
+        s.registry_set(key(UNLINKED));
+    }
     proxy::open(s);
     if in_box {
         push_new_table(s);
@@ -114,15 +153,29 @@ pub fn open(s: State, in_box: bool) {
     }
 }
 
-/// Notes the handle at `index` as that of the box `id`.
+/// Notes the handle at `index` as that of the box `id`. In the host's table each place serves one box after the other; a box may know boxes
+/// below it by the numbers of others, so there whole numbers are the keys.
 pub fn remember_box(s: State, id: Id, index: c_int) {
     let index = s.absolute(index);
     s.registry_get(boxes_key());
-    s.push_number(id.0 as f64);
-    s.copy(index);
-    s.raw_set(-3);
+    if Level::in_box(s).is_none() {
+        s.copy(index);
+        s.raw_seti(-2, place_of(id));
+    } else {
+        s.push_number(id.0 as f64);
+        s.copy(index);
+        s.raw_set(-3);
+    }
     s.pop(1);
 }
+
+/// Where a box's handle lies in the host's table.
+fn place_of(id: Id) -> i64 {
+    realm::index_of(id) as i64 + 1
+}
+
+/// Which word of a handle tells whose it is, also when the box is closed.
+pub const NAME: usize = 1;
 
 impl Link {
     pub fn number(self) -> u64 {
@@ -139,8 +192,12 @@ impl Link {
         }
     }
 
-    /// Pushes this side's table for the other; false (and nothing pushed) where the handle is gone.
+    /// Pushes this side's table for the other, which is made if there is none yet; false (and nothing pushed) where the handle is gone.
     pub fn push_table(self, s: State) -> bool {
+        self.push_table_by(s, push_table_of)
+    }
+
+    fn push_table_by(self, s: State, push: impl FnOnce(State, c_int)) -> bool {
         match self {
             Link::Owner => s.registry_get(owner_key()),
             Link::Below(_) => {
@@ -149,7 +206,7 @@ impl Link {
                     s.pop(1);
                     return false;
                 }
-                s.push_user_table(-1);
+                push(s, -1);
                 s.remove(-2);
             }
         }
@@ -166,8 +223,16 @@ impl Link {
             Link::Owner => s.push_nil(),
             Link::Below(id) => {
                 s.registry_get(boxes_key());
-                s.push_number(id.0 as f64);
-                s.raw_get(-2);
+                if Level::in_box(s).is_none() {
+                    s.raw_geti(-1, place_of(id));
+                    if s.userdata_word(-1, NAME) != Some(id.0) {
+                        s.pop(1);
+                        s.push_nil();
+                    }
+                } else {
+                    s.push_number(id.0 as f64);
+                    s.raw_get(-2);
+                }
                 s.remove(-2);
             }
         }
@@ -281,10 +346,13 @@ impl Link {
 
     /// Forgets `count` sendings of what the other side no longer has. Allocates nothing.
     pub fn release(self, s: State, level: Level, number: u64, count: u64) {
-        if !self.push_table(s) {
+        if !self.push_table_by(s, State::push_user_table) {
             return;
         }
         let table = s.top();
+        if is_unlinked(s) {
+            return s.pop(1);
+        }
         push_field(s, table, field::SENT);
         s.raw_geti(-1, number as i64);
         let left = s.number(-1).max(1.0) - count as f64;

@@ -20,6 +20,7 @@
 //! | [`threads`] | the Lua threads that calls into a box run on |
 //! | [`parked`], [`waiting`] | calls of the host's that wait while a host function runs, and the Lua side of them |
 //! | [`wall`] | real time of the calls into one box |
+//! | [`making`], [`spare`] | how a box is made; what is left of others for it |
 //! | [`image`] | what most boxes are copies of when they are new |
 //! | [`workers`] | stacks that wait for the next call |
 //! | [`scalars`], [`short`] | calls with scalars alone, on a shorter road |
@@ -48,6 +49,7 @@ pub mod ledger;
 pub mod level;
 pub mod limits;
 pub mod link;
+mod making;
 mod memo;
 pub mod meter;
 pub mod near;
@@ -65,6 +67,7 @@ pub mod run;
 pub mod scalars;
 pub mod serve;
 mod short;
+mod spare;
 pub mod streams;
 pub mod threads;
 pub mod trace;

@@ -69,27 +69,43 @@ fn open_entry(s: State) -> c_int {
 
 /// Tests a state that was made of an image.
 pub fn check(seat: &'static Seat, run: &Run) -> Reply {
-    on_main(seat, run, function(check_entry))
+    match on_main(seat, run, function(check_entry)) {
+        Ok(()) => Reply::Values,
+        Err(_) => Reply::Error,
+    }
 }
 
 /// Puts the keys of a state in their places that have moved, as in another process.
 pub fn rehash(seat: &'static Seat, run: &Run) -> Reply {
-    on_main(seat, run, function(rehash_entry))
+    match on_main(seat, run, function(rehash_entry)) {
+        Ok(()) => Reply::Values,
+        Err(main) => failure(main, Level::Box(seat), run),
+    }
 }
 
-/// Runs something on the main thread of a state that is a copy, before anything else does.
-fn on_main(seat: &'static Seat, run: &Run, entry: lua_CFunction) -> Reply {
+/// Runs something on the main thread of a state that is a copy, before anything else does. Where it raises, the state
+/// with the error on top.
+fn on_main(seat: &'static Seat, run: &Run, entry: lua_CFunction) -> Result<(), State> {
     // SAFETY: the state is live, and this is its stack.
     let main = unsafe { State::new(run.core.main.get()) };
     seat.current.store(main.as_ptr(), Relaxed);
     seat.base.set(main.as_ptr());
-    let well = main.protected(entry, std::ptr::null_mut());
-    main.set_top(0);
-    if well {
-        Reply::Values
-    } else {
-        Reply::Error
+    if !main.protected(entry, std::ptr::null_mut()) {
+        return Err(main);
     }
+    main.set_top(0);
+    Ok(())
+}
+
+/// Closes a state.
+#[cfg(test)]
+pub fn shut(seat: &'static Seat, run: &Run) -> Reply {
+    let main = run.core.main.replace(std::ptr::null_mut());
+    seat.current.store(main, Relaxed);
+    seat.base.set(main);
+    // SAFETY: the state is live, this is its stack, and nobody uses it from now on.
+    unsafe { mlua::ffi::lua_close(main) };
+    Reply::Values
 }
 
 /// Puts keys in their places, and looks whether ours are found.

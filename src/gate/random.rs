@@ -5,10 +5,11 @@ use std::mem::size_of_val;
 
 use crate::engine::clock;
 
-/// Words of one seed.
-const WORDS: usize = 5;
-/// Seeds that one system call fetches.
-const SEEDS: usize = 48;
+/// Words of one seed, and what is made of them.
+const WORDS: usize = 3;
+const SEED: usize = 5;
+/// Seeds that one system call fetches: no more than it gives without pause.
+const SEEDS: usize = 80;
 
 /// What has been fetched and not used yet, and after how many forks.
 struct Store {
@@ -21,10 +22,21 @@ thread_local! {
     static STORE: RefCell<Store> = const { RefCell::new(Store { words: [0; WORDS * SEEDS], left: 0, forks: 0 }) };
 }
 
-/// Five words that nobody outside can guess.
-pub fn seed() -> [u64; WORDS] {
+/// Five words that nobody outside can guess. The first tells nothing of the others, nor they of it.
+pub fn seed() -> [u64; SEED] {
     let stored = STORE.try_with(|store| store.try_borrow_mut().ok().and_then(|mut store| store.next()));
-    stored.ok().flatten().unwrap_or_else(fallback)
+    let [secret, a, b] = stored.ok().flatten().unwrap_or_else(fallback);
+    [secret, mixed(a), mixed(a.wrapping_add(STEP)), mixed(b), mixed(b.wrapping_add(STEP))]
+}
+
+const STEP: u64 = 0x9e37_79b9_7f4a_7c15;
+
+/// splitmix64, by S. Vigna: what xoshiro's authors seed it with.
+fn mixed(x: u64) -> u64 {
+    let mut z = x.wrapping_add(STEP);
+    z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    z ^ (z >> 31)
 }
 
 impl Store {
@@ -56,11 +68,26 @@ impl Store {
 
 /// Where the system has no random numbers to give.
 fn fallback() -> [u64; WORDS] {
-    let mut x = clock::mono_ns() ^ 0x9e37_79b9_7f4a_7c15;
+    let mut x = clock::mono_ns() ^ STEP;
     let mut words = [0; WORDS];
     for word in &mut words {
         x = x.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         *word = x;
     }
     words
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_word_comes_twice() {
+        let mut seen = std::collections::HashSet::new();
+        for _ in 0..3 * SEEDS {
+            for word in seed() {
+                assert!(word != 0 && seen.insert(word));
+            }
+        }
+    }
 }

@@ -5,6 +5,8 @@
 //! that state, one at a time. It is only reached through shared references: all of it is in cells.
 #![allow(unsafe_code)]
 
+mod forgotten;
+
 use std::cell::{Cell, RefCell};
 use std::mem;
 use std::os::raw::{c_int, c_void};
@@ -16,16 +18,21 @@ use super::driver::{self, Outcome};
 use super::exchange::{Desk, Exchange};
 use super::journal::under;
 use super::level::Level;
+use super::limits::Asked;
+use super::making;
 use super::parked::{self, Done, Parking, Progress, Ticket};
 use super::request::{Id, Reply, Request};
 use super::run::Run;
 use super::scalars::Scalars;
 use super::serve::direct;
+use super::spare::Spare;
 use super::trace::Trace;
 use super::waiting;
 use super::workers::Workers;
 use crate::engine::{clock, luajit};
 use crate::lua::{function, State};
+pub use forgotten::{collect_forgotten, collect_marks};
+use forgotten::{CROWD, MARKED};
 
 /// The boxes of one host state.
 pub struct Realm {
@@ -47,6 +54,8 @@ pub struct Realm {
     pub(super) delivering: Cell<*const Run>,
     /// Stacks between two calls.
     pub workers: Workers,
+    /// What is left of boxes that were closed.
+    pub spare: Spare,
     open: Cell<bool>,
     /// Bytes that all marks of boxes take.
     pub marked: Rc<Cell<usize>>,
@@ -56,11 +65,13 @@ pub struct Realm {
     crowd: Cell<usize>,
 }
 
-/// Boxes that may be there without a look at whether the host's Lua still knows them: to its collector a handle is a few bytes.
-const CROWD: usize = 500;
-
 /// Bits of an id that are the index; the rest is the generation. Together they fit a float.
 const INDEX_BITS: u32 = 24;
+
+/// The index in an id: of the boxes that are there no two have the same.
+pub fn index_of(id: Id) -> usize {
+    (id.0 & ((1 << INDEX_BITS) - 1)) as usize
+}
 
 static KEY: u8 = 0;
 
@@ -90,6 +101,7 @@ pub fn open(s: State) {
         caller: Cell::new(0),
         delivering: Cell::new(std::ptr::null()),
         workers: Workers::default(),
+        spare: Spare::default(),
         open: Cell::new(true),
         marked: Rc::default(),
         most_marked: Cell::new(MARKED),
@@ -149,6 +161,7 @@ impl Realm {
         *self.desk.borrow_mut() = Desk::new(None);
         *self.trace.borrow_mut() = Trace::default();
         self.workers.dismiss();
+        self.spare.clear();
     }
 
     pub fn is_open(&self) -> bool {
@@ -157,7 +170,7 @@ impl Realm {
 
     /// The box of that id, if it has not been closed.
     pub fn find(&self, id: Id) -> Option<Rc<Core>> {
-        let index = (id.0 & ((1 << INDEX_BITS) - 1)) as usize;
+        let index = index_of(id);
         let cores = self.cores.try_borrow().ok()?;
         cores.get(index)?.as_ref().filter(|core| core.id == id).cloned()
     }
@@ -214,8 +227,14 @@ impl Realm {
     pub fn unreserve(&self, id: Id) {
         if let Ok(mut free) = self.free.try_borrow_mut() {
             // Room for every index was reserved with its place.
-            free.push((id.0 & ((1 << INDEX_BITS) - 1)) as usize);
+            free.push(index_of(id));
         }
+    }
+
+    /// The host's own boxes.
+    #[cfg(test)]
+    pub fn boxes(&self) -> Vec<Rc<Core>> {
+        self.cores.borrow().iter().flatten().filter(|core| core.parent.is_none()).cloned().collect()
     }
 
     /// How many boxes there are, all levels.
@@ -225,7 +244,7 @@ impl Realm {
     }
 
     pub fn insert(&self, core: Rc<Core>) {
-        let index = (core.id.0 & ((1 << INDEX_BITS) - 1)) as usize;
+        let index = index_of(core.id);
         if let Some(parent) = &core.parent {
             parent.children.borrow_mut().push(core.id);
         }
@@ -236,8 +255,14 @@ impl Realm {
 
     /// Closes a box and all below it. What runs in them ends when control comes back to it.
     pub fn close(&self, id: Id) {
-        let Some(core) = self.find(id) else { return };
-        let index = (id.0 & ((1 << INDEX_BITS) - 1)) as usize;
+        if let Some(core) = self.find(id) {
+            self.close_known(core);
+        }
+    }
+
+    fn close_known(&self, core: Rc<Core>) {
+        let id = core.id;
+        let index = index_of(id);
         if let Some(parent) = &core.parent {
             parent.children.borrow_mut().retain(|&child| child != id);
             parent.copies.forget_alias(core.name);
@@ -254,6 +279,7 @@ impl Realm {
         }
         if core.running.get() == 0 {
             dispose(&core);
+            self.spare.keep(core);
         } else {
             clock::note_closing();
         }
@@ -292,6 +318,23 @@ pub fn dispose(core: &Core) {
         core.copies.close();
         core.budget.close();
     }
+}
+
+/// Sheltered: makes a box of the host's own, if it need not run before it can be used; `None`, and nothing made, where it must, or where there
+/// is no memory.
+pub fn make_at_once(realm: *mut Realm, asked: &Asked) -> Option<Id> {
+    shelter(realm, |realm| making::make_at_once(realm, asked)).flatten()
+}
+
+/// Sheltered: closes a box of the host's own, if nothing runs there and nothing is recorded; false, and nothing done, where that isn't so.
+pub fn close_at_once(realm: *mut Realm, id: Id) -> bool {
+    let close = |realm: &Realm| {
+        let idle = |core: &Rc<Core>| core.running.get() == 0 && core.tape.is_off();
+        let Some(core) = realm.known(None, id).filter(idle) else { return false };
+        realm.close_known(core);
+        true
+    };
+    shelter(realm, close).unwrap_or(false)
 }
 
 /// Sheltered: answers what the host's own code asks.
@@ -368,35 +411,6 @@ fn internal_error(exchange: *mut Exchange) -> Reply {
         true => Reply::NoMemory,
         false => super::answer::error(exchange, "sandbox: internal error"),
     }
-}
-
-/// Bare: collects the handles of boxes that this level has forgotten, if there are twice as many as were left the last time.
-pub fn collect_forgotten(s: State, level: Level) {
-    let count = || level.guarded(|| with(level, Realm::count)).unwrap_or(0);
-    let crowd = level.guarded(|| with(level, |realm| realm.crowd.get())).unwrap_or(0);
-    if count() <= crowd || !s.collector_runs() {
-        return;
-    }
-    s.collect();
-    let crowd = count().saturating_mul(2).max(CROWD);
-    level.guarded(|| with(level, |realm| realm.crowd.set(crowd)));
-}
-
-/// Bytes that marks may take without a look at whether the host's Lua still knows them.
-const MARKED: usize = 64 << 20;
-
-/// Bare: collects the marks that the host has forgotten, if they take twice as much as was left the last time: to its collector a mark is a
-/// few bytes. A box pays for those that it makes.
-pub fn collect_marks(s: State, level: Level) {
-    let Level::Host(_) = level else { return };
-    let marked = || with(level, |realm| realm.marked.get()).unwrap_or(0);
-    let most = with(level, |realm| realm.most_marked.get()).unwrap_or(usize::MAX);
-    if marked() <= most || !s.collector_runs() {
-        return;
-    }
-    s.collect();
-    let most = marked().saturating_mul(2).max(MARKED);
-    with(level, |realm| realm.most_marked.set(most));
 }
 
 /// The box that this level knows by that number.

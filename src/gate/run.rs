@@ -199,6 +199,8 @@ fn turn(seat: &'static Seat, run: &Run) {
         Entry::Open => opening::open(seat, run),
         Entry::Check => opening::check(seat, run),
         Entry::Rehash => opening::rehash(seat, run),
+        #[cfg(test)]
+        Entry::Shut => opening::shut(seat, run),
         Entry::Short => short::call(seat, run),
         _ => call(seat, run),
     };
@@ -421,6 +423,8 @@ fn entry(s: State) -> c_int {
             0
         }
         Entry::Open | Entry::Check | Entry::Rehash | Entry::Short => 0,
+        #[cfg(test)]
+        Entry::Shut => 0,
     };
     Encoder::new(s, level, run.exchange.get(), Side::Back, Link::Owner).named(c"result").encode(
         s.top() - results + 1,

@@ -39,6 +39,9 @@ fn claims() -> BTreeMap<String, String> {
 }
 
 /// Calls `f` with each string key and its value on top of the stack. Nothing here allocates: no code of the box's runs meanwhile.
+///
+/// # Safety
+/// A table at `table`, and room for as many values as `f` pushes and two more.
 unsafe fn each(state: *mut lua_State, table: c_int, mut f: impl FnMut(&str)) {
     // SAFETY: the caller has a table there, and room for a few values.
     unsafe {
@@ -65,6 +68,9 @@ fn holder(address: *const c_void) -> String {
 }
 
 /// Notes the function on top of the stack: whether it is ours.
+///
+/// # Safety
+/// A value on top of the stack.
 unsafe fn note(state: *mut lua_State, name: String, found: &mut BTreeMap<String, bool>) {
     // SAFETY: there is a value on top.
     unsafe {

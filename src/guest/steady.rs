@@ -1,10 +1,13 @@
 //! A state whose like can be had in another process, where the interpreter lies elsewhere: for boxes that are to be recorded.
 //!
 //! From Lua 5.2 on a C function without upvalues is a bare address of code, which a table hashes and `tostring` shows. So each one that code
-//! can get at is put into a closure, an object of the heap; and so is what `pairs` and `ipairs` give. (Lua 5.1 and LuaJIT have no others.)
+//! can get at is put into a closure, an object of the heap; and so is what `pairs`, `ipairs` and `utf8.codes` give. (Lua 5.1 and LuaJIT have
+//! no others.) The registry keeps nothing under an address of code or data either: where its other keys lie would hang on that.
 
 use std::os::raw::c_int;
 
+use super::base::call_stock;
+use crate::engine::objects::holder;
 use crate::lua::{compat, function, Kind, State};
 
 /// Bare: does so in a state that has run nothing yet, and collects what it was made of.
@@ -15,6 +18,13 @@ pub fn settle(s: State) {
         s.new_table();
         s.push_registry();
         walk(s);
+        // Lua 5.4 has arithmetic there.
+        s.push_cstr(c"");
+        if s.metatable(-1) {
+            walk(s);
+        }
+        s.pop(1);
+        forget_addresses(s);
         s.push_globals();
         let globals = s.top();
         s.raw_field(globals, c"next");
@@ -29,6 +39,10 @@ pub fn settle(s: State) {
         s.insert(-2);
         s.push_closure(function(ipairs), 2);
         s.raw_set_field(globals, c"ipairs");
+        s.raw_field(globals, c"utf8");
+        if s.kind(-1) == Kind::Table {
+            settle_codes(s);
+        }
     }
     s.set_top(0);
     s.collect();
@@ -98,6 +112,48 @@ fn close_over(s: State) -> bool {
     s.raw_set(1);
     s.replace(-2);
     true
+}
+
+/// Takes out of the registry what stands under the address of something loaded. Lua 5.3 has one such table, of the C libraries that it has
+/// opened: a box opens none.
+fn forget_addresses(s: State) {
+    s.push_registry();
+    let registry = s.top();
+    s.push_nil();
+    while s.next(registry) {
+        s.pop(1);
+        if s.kind(-1) == Kind::LightUserdata && holder(s.userdata(-1) as u64).is_some() {
+            s.copy(-1);
+            s.push_nil();
+            s.raw_set(registry);
+        }
+    }
+    s.pop(1);
+}
+
+/// Replaces `codes` in the library on top.
+fn settle_codes(s: State) {
+    let library = s.top();
+    s.raw_field(library, c"codes");
+    // What it gives, by its second argument.
+    for lax in [false, true] {
+        s.copy(library + 1);
+        s.push_cstr(c"");
+        s.push_bool(lax);
+        s.call(2, 1);
+        close_over(s);
+    }
+    s.push_closure(function(codes), 3);
+    s.raw_set_field(library, c"codes");
+}
+
+/// `utf8.codes(s [, lax])`: upvalues are the stock one, and the two iterators that it gives.
+fn codes(s: State) -> c_int {
+    let lax = s.truth(2);
+    call_stock(s, s.top(), 3);
+    s.copy(State::upvalue(if lax { 3 } else { 2 }));
+    s.replace(-4);
+    3
 }
 
 /// `pairs(t)`: upvalues are `next`, and the stock one for what has a metamethod.

@@ -50,13 +50,23 @@ pub fn open(s: State) {
     copies::open(s);
 }
 
+/// What a handle's userdata holds.
+#[repr(C)]
+pub struct Place {
+    /// The number of its box; 0 once that is closed.
+    id: u64,
+    /// The same, and it stays: [`link::NAME`].
+    name: u64,
+}
+
+const _: () = assert!(mem::offset_of!(Place, name) == link::NAME * size_of::<u64>());
+
 /// Bare: pushes a handle of no box.
 pub fn push_closed(s: State) {
-    let place = s.new_userdata(mem::size_of::<u64>()) as *mut u64;
+    let place = s.new_userdata(size_of::<Place>()) as *mut Place;
     // SAFETY: fresh memory of that size.
-    unsafe { place.write(0) };
-    link::push_new_table(s);
-    s.set_user_table(-2);
+    unsafe { place.write(Place { id: 0, name: 0 }) };
+    link::leave_unlinked(s, -1);
     s.registry_get(key());
     s.set_metatable(-2);
 }
@@ -64,14 +74,14 @@ pub fn push_closed(s: State) {
 /// Bare: makes the handle at `index` that of the box `id`.
 pub fn set_id(s: State, index: c_int, id: Id) {
     if let Some(place) = place_at(s, index) {
-        *place = id.0;
+        *place = Place { id: id.0, name: id.0 };
     }
     link::remember_box(s, id, index);
 }
 
 /// The number in the handle at `index`, if it is one.
-fn place_at<'a>(s: State, index: c_int) -> Option<&'a mut u64> {
-    let place = s.userdata_of(index, key()) as *mut u64;
+fn place_at<'a>(s: State, index: c_int) -> Option<&'a mut Place> {
+    let place = s.userdata_of(index, key()) as *mut Place;
     // SAFETY: only `push_closed` gives out this metatable, with memory of this size; the value stays on the stack.
     unsafe { place.as_mut() }
 }
@@ -79,15 +89,20 @@ fn place_at<'a>(s: State, index: c_int) -> Option<&'a mut u64> {
 /// Bare: the box of the handle at `index`.
 #[cfg(any(test, fuzzing))]
 pub fn id_at(s: State, index: c_int) -> Id {
-    place_at(s, index).map_or(Id(0), |place| Id(*place))
+    place_at(s, index).map_or(Id(0), |place| Id(place.id))
+}
+
+/// Bare: what the handle holds that a method was called on, of a box that is open or not.
+fn own_place<'a>(s: State) -> &'a mut Place {
+    match place_at(s, 1) {
+        Some(place) => place,
+        None => s.type_error(1, c"sandbox"),
+    }
 }
 
 /// Bare: the box of the handle that a method was called on, open or not.
 fn any(s: State) -> Id {
-    match place_at(s, 1) {
-        Some(place) => Id(*place),
-        None => s.type_error(1, c"sandbox"),
-    }
+    Id(own_place(s).id)
 }
 
 /// Bare: the same, if it is open.
@@ -104,7 +119,7 @@ pub fn check(s: State, level: Level) -> Id {
 pub fn close_at(s: State, index: c_int) {
     let index = s.absolute(index);
     let Some(place) = place_at(s, index) else { return };
-    let id = Id(mem::take(place));
+    let id = Id(mem::take(&mut place.id));
     if id == Id::NONE {
         return;
     }
@@ -268,24 +283,45 @@ fn status(s: State) -> c_int {
     exchange(s, Level::of(s), Request::Status { id })
 }
 
-/// `box:close()`, `__gc`, `__close`
+/// `box:close()`
 fn close(s: State) -> c_int {
-    let id = any(s);
-    let failed = journal::close(s, id);
-    close_at(s, 1);
-    if failed {
+    let place = own_place(s);
+    if close_or_fail(s, place) {
         s.error();
     }
     0
 }
 
+/// `__gc`, `__close`
 fn collect(s: State) -> c_int {
-    // What its writer says now nobody is left to hear.
-    if let Some(id) = place_at(s, 1).map(|place| Id(*place)) {
-        journal::close(s, id);
+    // Most have been closed before; nor is there anything to do for what is no handle.
+    if s.userdata_word(1, 0) == Some(0) {
+        return 0;
     }
-    close_at(s, 1);
+    if let Some(place) = place_at(s, 1) {
+        // What its writer says now nobody is left to hear.
+        close_or_fail(s, place);
+    }
     0
+}
+
+/// Closes the box of the handle at 1. Where the writer of its journal has failed, pushes what is to be said of
+/// it, and gives true.
+fn close_or_fail(s: State, place: &mut Place) -> bool {
+    let id = Id(place.id);
+    if id == Id::NONE {
+        return false;
+    }
+    if let Level::Host(realm) = Level::of(s) {
+        if realm::close_at_once(realm, id) {
+            place.id = 0;
+            link::forget(s, 1);
+            return false;
+        }
+    }
+    let failed = journal::close(s, id);
+    close_at(s, 1);
+    failed
 }
 
 fn tostring(s: State) -> c_int {
@@ -308,7 +344,7 @@ pub fn name_of(id: u64) -> [u8; 19] {
 
 /// Pushes the table of the handle at `index`, which a host's `debug` library reaches.
 pub fn push_own_table(s: State, index: c_int) {
-    s.push_user_table(index);
+    link::push_table_of(s, index);
     if s.kind(-1) != Kind::Table {
         s.raise(c"sandbox is closed");
     }

@@ -96,10 +96,7 @@ pub fn save(s: State) -> c_int {
     }
     s.replace(4);
     Link::Below(id).settle_releases(s, level);
-    s.push_user_table(1);
-    if s.kind(5) != Kind::Table {
-        s.raise(c"sandbox is closed");
-    }
+    handle::push_own_table(s, 1);
     let height = level.height();
     let exchange = level.take(s);
     copies::push_given(s, 5);
@@ -168,7 +165,7 @@ pub fn restore(s: State) -> c_int {
     s.set_top(4);
     realm::collect_forgotten(s, level);
     handle::push_closed(s);
-    s.push_user_table(5);
+    handle::push_own_table(s, 5);
     // image, options, key, names, handle, its table
     let height = level.height();
     let exchange = level.take(s);

@@ -39,7 +39,7 @@ pub fn record(s: State) -> c_int {
     let exchange = level.take(s);
     Encoder::new(s, level, exchange, Side::Out, Link::Owner).encode(1, 0, 1);
     level.ask(s, Request::Run { id, entry: Entry::Steady }, exchange);
-    s.push_user_table(1);
+    handle::push_own_table(s, 1);
     s.copy(2);
     s.raw_seti(-2, field::RECORDER);
     s.pop(1);
@@ -150,7 +150,7 @@ pub fn replay(s: State) -> c_int {
     };
     let id = sheltered(s, realm, exchange, |realm| opened::prepare(realm, journal()));
     handle::set_id(s, new, id);
-    s.push_user_table(new);
+    handle::push_own_table(s, new);
     s.push_number(replaying::FIRST_NUMBER as f64);
     s.raw_seti(-2, field::LAST);
     for (index, name) in STREAMS {

@@ -2,7 +2,7 @@
 
 use std::os::raw::{c_int, c_void};
 
-use super::options::flatten;
+use super::options::{flatten, limits_alone};
 use super::stream;
 use super::{grants, handle, journal, modules};
 use crate::engine::luajit;
@@ -84,6 +84,9 @@ fn new(s: State) -> c_int {
 
 /// Makes a box with the options at `arg` and pushes its handle. It is created closed, then opened.
 fn make(s: State, arg: c_int) {
+    if make_at_once(s, arg) {
+        return;
+    }
     let granted = s.top() + 1;
     modules::push(s, arg);
     grants::push(s, arg);
@@ -109,6 +112,24 @@ fn make(s: State, arg: c_int) {
     modules::grant(s, granted, id);
     s.replace(granted);
     s.set_top(granted);
+}
+
+/// The same for a box of the host's own that has nothing but limits, where an image is at hand; false, and nothing pushed, where it is
+/// not, or where anything is wrong: then the long way is to be gone, which says what.
+fn make_at_once(s: State, arg: c_int) -> bool {
+    let level = Level::of(s);
+    let Level::Host(realm) = level else { return false };
+    let Some(asked) = limits_alone(s, arg) else { return false };
+    realm::collect_forgotten(s, level);
+    handle::push_closed(s);
+    match realm::make_at_once(realm, &asked) {
+        Some(id) => handle::set_id(s, -1, id),
+        None => {
+            s.pop(1);
+            return false;
+        }
+    }
+    true
 }
 
 /// `sandbox.run(code [, options [, ...]])`

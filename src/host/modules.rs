@@ -88,7 +88,7 @@ pub fn grant(s: State, granted: c_int, id: Id) {
         return;
     }
     let new = s.top();
-    s.push_user_table(new);
+    handle::push_own_table(s, new);
     s.copy(granted + 1);
     s.raw_seti(-2, field::MODULES);
     s.pop(1);

@@ -16,11 +16,17 @@ mod gaps {
     use super::*;
 
     /// Pushes `source:line: ` of the function so many levels up, or nothing.
+    ///
+    /// # Safety
+    /// A valid state with a free slot.
     pub unsafe fn position(state: *mut lua_State, level: c_int) {
         luaL_where(state, level);
     }
 
     /// Raises `bad argument #arg to 'f' (message)`.
+    ///
+    /// # Safety
+    /// Bare: in a C function that Lua has called, with three free slots; `message` is a string.
     pub unsafe fn arg_error(state: *mut lua_State, arg: c_int, message: *const c_char) {
         luaL_argerror(state, arg, message);
     }
@@ -35,6 +41,9 @@ mod gaps {
     use crate::lua::compat::OWN_CHUNK;
 
     /// The first level from this one on that is not our own code.
+    ///
+    /// # Safety
+    /// A valid state.
     unsafe fn level_of_caller(state: *mut lua_State, mut level: c_int) -> c_int {
         let mut ar: lua_Debug = mem::zeroed();
         let mut ours = false;
@@ -52,11 +61,17 @@ mod gaps {
     }
 
     /// Pushes `source:line: ` of the function so many levels up, or nothing.
+    ///
+    /// # Safety
+    /// A valid state with a free slot.
     pub unsafe fn position(state: *mut lua_State, level: c_int) {
         luaL_where(state, level_of_caller(state, level));
     }
 
     /// Raises `bad argument #arg to 'f' (message)`, of the function that the host has called.
+    ///
+    /// # Safety
+    /// Bare: in a C function that Lua has called, with three free slots; `message` is a string.
     pub unsafe fn arg_error(state: *mut lua_State, mut arg: c_int, message: *const c_char) {
         let level = level_of_caller(state, 1);
         if level == 1 {

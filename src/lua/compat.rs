@@ -9,6 +9,10 @@ use std::ptr;
 
 use mlua::ffi::*;
 
+mod libraries;
+
+pub use libraries::open_pure_libraries;
+
 /// The code in a chunk is text: what to hand to `lua_load`'s mode.
 pub const TEXT: &std::ffi::CStr = c"t";
 
@@ -23,6 +27,8 @@ pub const V51: bool = cfg!(any(feature = "lua51", feature = "luajit"));
 pub const V52: bool = cfg!(feature = "lua52");
 /// No collection comes to the rescue where memory runs out while the collector is stopped (on 5.1 and LuaJIT none ever does).
 pub const STARVES: bool = V51 || V52;
+/// A file of code may begin with a byte order mark, which `luaL_loadfile` passes over.
+pub const BYTE_ORDER_MARK: bool = !V51;
 /// Whether numbers come as integers, too.
 pub const INTEGERS: bool = cfg!(any(feature = "lua53", feature = "lua54", feature = "lua55"));
 /// Lua 5.4 and later: to-be-closed variables, `coroutine.close`.
@@ -33,6 +39,9 @@ mod gaps {
     use super::*;
 
     /// Sheltered: runs `f` with the light userdata `ud` as its one argument; on failure the error object is on the stack.
+    ///
+    /// # Safety
+    /// A valid state, and `ud` is what `f` expects.
     pub unsafe fn protected(state: *mut lua_State, f: lua_CFunction, ud: *mut c_void) -> c_int {
         lua_cpcall(state, f, ud)
     }
@@ -43,6 +52,9 @@ mod gaps {
     }
 
     /// `lua_resume`; gives status and number of results.
+    ///
+    /// # Safety
+    /// `co` is a thread of `from`'s state, and may be resumed with the `args` values on its stack.
     pub unsafe fn resume(co: *mut lua_State, from: *mut lua_State, args: c_int) -> (c_int, c_int) {
         // Stock auxresume does this, so that nested coroutines share one count of C levels.
         #[cfg(feature = "lua51")]
@@ -58,6 +70,9 @@ mod gaps {
     use super::*;
 
     /// Sheltered: runs `f` with the light userdata `ud` as its one argument; on failure the error object is on the stack.
+    ///
+    /// # Safety
+    /// A valid state, and `ud` is what `f` expects.
     pub unsafe fn protected(state: *mut lua_State, f: lua_CFunction, ud: *mut c_void) -> c_int {
         if lua_checkstack(state, 4) == 0 {
             // What is left always holds one more value.
@@ -71,6 +86,9 @@ mod gaps {
     }
 
     /// `lua_resume`; gives status and number of results.
+    ///
+    /// # Safety
+    /// `co` is a thread of `from`'s state, and may be resumed with the `args` values on its stack.
     pub unsafe fn resume(co: *mut lua_State, from: *mut lua_State, args: c_int) -> (c_int, c_int) {
         let mut results = 0;
         let status = lua_resume(co, from, args, &mut results);
@@ -81,6 +99,9 @@ mod gaps {
 pub use gaps::{protected, resume};
 
 /// A new state over the box's allocator; `None` where there is no memory. Its panic function ends the box.
+///
+/// # Safety
+/// `header` is a box's heap, and outlives the state.
 pub unsafe fn new_state(header: *mut c_void, _seed: u64) -> Option<super::State> {
     // The two types differ in the ABI's unwind tag only; the allocator never unwinds.
     type Plain = unsafe extern "C" fn(*mut c_void, *mut c_void, usize, usize) -> *mut c_void;
@@ -101,11 +122,17 @@ pub unsafe fn new_state(header: *mut c_void, _seed: u64) -> Option<super::State>
 pub const NO_MEMORY: &str = "not enough memory";
 
 /// Whether a value is an integer that can't be told from the number's looks: never in Lua 5.1 and 5.2.
+///
+/// # Safety
+/// A valid state and index.
 pub unsafe fn is_integer(state: *mut lua_State, index: c_int) -> bool {
     INTEGERS && lua_isinteger(state, index) != 0
 }
 
 /// Compiles text; bytecode is refused in every version, with the words of Lua 5.2 and later.
+///
+/// # Safety
+/// A valid state with a free slot; `code` has `len` bytes, `name` is a string.
 pub unsafe fn load_text(state: *mut lua_State, code: *const u8, len: usize, name: *const c_char) -> c_int {
     if V51 && len > 0 && !code.is_null() && *code == 0x1b {
         lua_pushstring(state, c"attempt to load a binary chunk (mode is 't')".as_ptr());
@@ -115,6 +142,9 @@ pub unsafe fn load_text(state: *mut lua_State, code: *const u8, len: usize, name
 }
 
 /// A full userdata with one user value.
+///
+/// # Safety
+/// Bare; a valid state with a free slot.
 pub unsafe fn new_userdata(state: *mut lua_State, size: usize) -> *mut c_void {
     #[cfg(any(feature = "lua54", feature = "lua55"))]
     return lua_newuserdatauv(state, size, 1);
@@ -123,6 +153,9 @@ pub unsafe fn new_userdata(state: *mut lua_State, size: usize) -> *mut c_void {
 }
 
 /// Sets the user value to the table on top of the stack and pops it.
+///
+/// # Safety
+/// A valid state with a full userdata at `index` and a table on top.
 pub unsafe fn set_user_table(state: *mut lua_State, index: c_int) {
     #[cfg(any(feature = "lua54", feature = "lua55"))]
     lua_setiuservalue(state, index, 1);
@@ -131,6 +164,9 @@ pub unsafe fn set_user_table(state: *mut lua_State, index: c_int) {
 }
 
 /// Pushes the user value that [`set_user_table`] has set.
+///
+/// # Safety
+/// A valid state with a full userdata at `index` and a free slot.
 pub unsafe fn push_user_table(state: *mut lua_State, index: c_int) {
     #[cfg(any(feature = "lua54", feature = "lua55"))]
     lua_getiuservalue(state, index, 1);
@@ -141,6 +177,9 @@ pub unsafe fn push_user_table(state: *mut lua_State, index: c_int) {
 }
 
 /// Pushes the number, as an integer where this Lua has integers.
+///
+/// # Safety
+/// A valid state with a free slot.
 pub unsafe fn push_integer(state: *mut lua_State, n: i64) {
     #[cfg(any(feature = "lua53", feature = "lua54", feature = "lua55"))]
     lua_pushinteger(state, n);
@@ -149,37 +188,54 @@ pub unsafe fn push_integer(state: *mut lua_State, n: i64) {
 }
 
 /// The integer at `index`, where [`is_integer`] holds.
+///
+/// # Safety
+/// A valid state and index.
 pub unsafe fn to_integer(state: *mut lua_State, index: c_int) -> i64 {
     lua_tointegerx(state, index, ptr::null_mut()) as i64
 }
 
 /// `lua_resetthread`: closes a coroutine's pending variables; false and an error object on its stack if one of them failed.
+///
+/// # Safety
+/// `co` is a live coroutine that doesn't run.
 #[cfg(feature = "lua54")]
 pub unsafe fn close_thread(co: *mut lua_State, _from: *mut lua_State) -> bool {
     lua_resetthread(co) == LUA_OK
 }
 
+/// # Safety
+/// `co` is a coroutine of `from`'s state, and doesn't run.
 #[cfg(feature = "lua55")]
 pub unsafe fn close_thread(co: *mut lua_State, from: *mut lua_State) -> bool {
     lua_closethread(co, from) == LUA_OK
 }
 
 /// No such function before Lua 5.4.
+///
+/// # Safety
+/// None here; its twins need threads that live.
 #[cfg(not(any(feature = "lua54", feature = "lua55")))]
 pub unsafe fn close_thread(_co: *mut lua_State, _from: *mut lua_State) -> bool {
     true
 }
 
 /// After a soft stop: whether the collector, which may have been in the middle of a finalizer, still works.
+///
+/// # Safety
+/// A valid state.
 pub unsafe fn collector_survives(state: *mut lua_State) -> bool {
     // 5.4 refuses every option while a finalizer runs, and one that was left runs for ever.
     lua_gc(state, LUA_GCCOUNT, 0) >= 0
 }
 
 /// Whether a count hook fires in a chunk of Lua that is run for the purpose.
+///
+/// # Safety
+/// A valid state with a free slot, whose thread has no hook that somebody needs.
 pub unsafe fn hooks_survive(state: *mut lua_State) -> bool {
     thread_local!(static FIRED: std::cell::Cell<bool> = const { std::cell::Cell::new(false) });
-    unsafe extern "C-unwind" fn note(_: *mut lua_State, _: *mut lua_Debug) {
+    extern "C-unwind" fn note(_: *mut lua_State, _: *mut lua_Debug) {
         let _ = FIRED.try_with(|f| f.set(true));
     }
     let _ = FIRED.try_with(|f| f.set(false));
@@ -192,88 +248,10 @@ pub unsafe fn hooks_survive(state: *mut lua_State) -> bool {
     ok && FIRED.try_with(|f| f.get()).unwrap_or(false)
 }
 
-/// Opens the libraries that reach nothing outside the state, and on LuaJIT its compiler.
-pub unsafe fn open_pure_libraries(state: *mut lua_State) {
-    let common: [(&std::ffi::CStr, lua_CFunction); 4] = [
-        (c"_G", luaopen_base),
-        (c"table", luaopen_table),
-        (c"string", luaopen_string),
-        (c"math", luaopen_math),
-    ];
-    for (name, open) in common.iter().chain(OTHERS) {
-        luaL_requiref(state, name.as_ptr(), *open, 1);
-        lua_settop(state, -2);
-    }
-    #[cfg(feature = "luajit")]
-    {
-        // Opening the one starts the compiler, control over which is not the box's. The other would be opened, and shown as loaded, by
-        // the first literal like `1LL`.
-        luaL_requiref(state, c"jit".as_ptr(), luaopen_jit, 0);
-        lua_settop(state, -2);
-        luaL_requiref(state, c"ffi".as_ptr(), luaopen_ffi, 0);
-        // Its table holds what every 64-bit number needs.
-        lua_setfield(state, LUA_REGISTRYINDEX, c"sandbox.ffi".as_ptr());
-        lua_pushnil(state);
-        lua_setfield(state, LUA_GLOBALSINDEX, c"jit".as_ptr());
-        forget(state, c"_LOADED", &[c"jit", c"jit.opt", c"jit.util", c"ffi"]);
-        forget_others(state, c"_PRELOAD", PURE_MODULES);
-    }
-}
-
-/// Takes modules out of one of the registry's tables.
-#[cfg(feature = "luajit")]
-unsafe fn forget(state: *mut lua_State, table: &std::ffi::CStr, names: &[&std::ffi::CStr]) {
-    lua_getfield(state, LUA_REGISTRYINDEX, table.as_ptr());
-    if lua_type(state, -1) == LUA_TTABLE {
-        for name in names {
-            lua_pushnil(state);
-            lua_setfield(state, -2, name.as_ptr());
-        }
-    }
-    lua_settop(state, -2);
-}
-
-/// LuaJIT's own modules that a box may `require`; the last four are OpenResty's. What else there is, or will be, isn't there: a string
-/// buffer hands out pointers to its memory, `thread.exdata` (OpenResty's) sets a pointer that hosts follow.
-#[cfg(feature = "luajit")]
-const PURE_MODULES: &[&std::ffi::CStr] =
-    &[c"table.new", c"table.clear", c"table.clone", c"table.isarray", c"table.isempty", c"table.nkeys"];
-
-/// Leaves nothing but these modules in one of the registry's tables.
-#[cfg(feature = "luajit")]
-unsafe fn forget_others(state: *mut lua_State, table: &std::ffi::CStr, names: &[&std::ffi::CStr]) {
-    lua_getfield(state, LUA_REGISTRYINDEX, table.as_ptr());
-    if lua_type(state, -1) == LUA_TTABLE {
-        lua_pushnil(state);
-        while lua_next(state, -2) != 0 {
-            lua_settop(state, -2);
-            // The keys are strings, and clearing fields that are there leaves a traversal sound.
-            let name = std::ffi::CStr::from_ptr(lua_tolstring(state, -1, ptr::null_mut()));
-            if !names.contains(&name) {
-                lua_pushvalue(state, -1);
-                lua_pushnil(state);
-                lua_settable(state, -4);
-            }
-        }
-    }
-    lua_settop(state, -2);
-}
-
-#[cfg(feature = "luajit")]
-const OTHERS: &[(&std::ffi::CStr, lua_CFunction)] = &[(c"bit", luaopen_bit)];
-#[cfg(feature = "lua51")]
-const OTHERS: &[(&std::ffi::CStr, lua_CFunction)] = &[];
-#[cfg(feature = "lua52")]
-const OTHERS: &[(&std::ffi::CStr, lua_CFunction)] =
-    &[(c"coroutine", luaopen_coroutine), (c"bit32", luaopen_bit32)];
-#[cfg(feature = "lua53")]
-const OTHERS: &[(&std::ffi::CStr, lua_CFunction)] =
-    &[(c"coroutine", luaopen_coroutine), (c"utf8", luaopen_utf8), (c"bit32", luaopen_bit32)];
-#[cfg(any(feature = "lua54", feature = "lua55"))]
-const OTHERS: &[(&std::ffi::CStr, lua_CFunction)] =
-    &[(c"coroutine", luaopen_coroutine), (c"utf8", luaopen_utf8)];
-
 /// Turns the text on top into the number that it is, or into nil.
+///
+/// # Safety
+/// A valid state with a string on top and a free slot.
 pub unsafe fn text_to_number(state: *mut lua_State) {
     #[cfg(any(feature = "lua53", feature = "lua54", feature = "lua55"))]
     {
@@ -297,11 +275,18 @@ pub unsafe fn text_to_number(state: *mut lua_State) {
 }
 
 /// `lua_rawgeti` for any number: up to Lua 5.2 it takes a C int.
+///
+/// # Safety
+/// Bare; a valid state with a table at `index` and a free slot.
 #[cfg(any(feature = "lua53", feature = "lua54", feature = "lua55"))]
 pub unsafe fn raw_geti(state: *mut lua_State, index: c_int, n: i64) {
     lua_rawgeti(state, index, n as lua_Integer);
 }
 
+/// `lua_rawgeti` for any number, likewise.
+///
+/// # Safety
+/// Bare; a valid state with a table at `index` and a free slot.
 #[cfg(not(any(feature = "lua53", feature = "lua54", feature = "lua55")))]
 pub unsafe fn raw_geti(state: *mut lua_State, index: c_int, n: i64) {
     match c_int::try_from(n) {
@@ -316,6 +301,9 @@ pub unsafe fn raw_geti(state: *mut lua_State, index: c_int, n: i64) {
 }
 
 /// The same; whether there is anything.
+///
+/// # Safety
+/// As `raw_geti`.
 pub unsafe fn raw_geti_any(state: *mut lua_State, index: c_int, n: i64) -> bool {
     #[cfg(any(feature = "lua53", feature = "lua54", feature = "lua55"))]
     return lua_rawgeti(state, index, n as lua_Integer) != LUA_TNIL;
@@ -327,6 +315,9 @@ pub unsafe fn raw_geti_any(state: *mut lua_State, index: c_int, n: i64) -> bool 
 }
 
 /// `lua_rawget`.
+///
+/// # Safety
+/// Bare; a valid state with a table at `index` and a key on top.
 pub unsafe fn raw_get(state: *mut lua_State, index: c_int) {
     #[cfg(any(feature = "lua53", feature = "lua54", feature = "lua55"))]
     lua_rawget(state, index);
@@ -335,6 +326,9 @@ pub unsafe fn raw_get(state: *mut lua_State, index: c_int) {
 }
 
 /// `lua_pushlstring`.
+///
+/// # Safety
+/// Bare; a valid state with a free slot.
 pub unsafe fn push_bytes(state: *mut lua_State, s: &[u8]) {
     let start = if s.is_empty() { c"".as_ptr() } else { s.as_ptr() as *const c_char };
     #[cfg(any(feature = "lua53", feature = "lua54", feature = "lua55"))]
@@ -344,6 +338,9 @@ pub unsafe fn push_bytes(state: *mut lua_State, s: &[u8]) {
 }
 
 /// `lua_rawseti`, likewise.
+///
+/// # Safety
+/// Bare; a valid state with a table at `index`, a value on top and a free slot.
 pub unsafe fn raw_seti(state: *mut lua_State, index: c_int, n: i64) {
     if INTEGERS || c_int::try_from(n).is_ok() {
         lua_rawseti(state, index, n as lua_Integer);
@@ -356,6 +353,9 @@ pub unsafe fn raw_seti(state: *mut lua_State, index: c_int, n: i64) {
 }
 
 /// Whether the collector has not been stopped.
+///
+/// # Safety
+/// A valid state.
 pub unsafe fn collector_runs(state: *mut lua_State) -> bool {
     #[cfg(not(feature = "lua51"))]
     {

@@ -10,11 +10,16 @@ use std::os::raw::c_int;
 
 use mlua::ffi::*;
 
+use super::compat::{V51, V52};
+
 /// Levels shown at the top and at the bottom of a deep stack, as in stock Lua.
-const TOP: c_int = if cfg!(any(feature = "lua51", feature = "luajit")) { 12 } else { 10 };
-const BOTTOM: c_int = if cfg!(any(feature = "lua51", feature = "luajit")) { 10 } else { 11 };
+const TOP: c_int = if V51 { 12 } else { 10 };
+const BOTTOM: c_int = if V51 { 10 } else { 11 };
 
 /// The number of levels on a thread's stack.
+///
+/// # Safety
+/// `of` is a live thread.
 unsafe fn count_levels(of: *mut lua_State) -> c_int {
     let mut ar: lua_Debug = mem::zeroed();
     let (mut low, mut high) = (1, 1);
@@ -74,6 +79,9 @@ pub unsafe fn running(state: *mut lua_State) -> usize {
 }
 
 /// The level at which a part ends; `None` where it is out of reach.
+///
+/// # Safety
+/// Live threads of one state, with a free slot each.
 unsafe fn level_of(state: *mut lua_State, of: *mut lua_State, end: End) -> Option<c_int> {
     let mut ar: lua_Debug = mem::zeroed();
     // At 0 is the message handler, at 1 what has raised.
@@ -133,6 +141,8 @@ pub unsafe fn append_frames(state: *mut lua_State, of: *mut lua_State, level: c_
     }
 }
 
+/// # Safety
+/// Bare; two free slots; `ar` was filled for a level that is still there, with `Slnt`.
 unsafe fn push_line(state: *mut lua_State, ar: &lua_Debug) {
     let source = ar.short_src.as_ptr();
     if ar.currentline > 0 {
@@ -154,8 +164,8 @@ unsafe fn push_line(state: *mut lua_State, ar: &lua_Debug) {
 }
 
 /// `function`, or with 5.2 and later what kind of name it was found by.
-unsafe fn function_kind(ar: &lua_Debug) -> *const std::os::raw::c_char {
-    if cfg!(any(feature = "lua51", feature = "luajit", feature = "lua52")) {
+fn function_kind(ar: &lua_Debug) -> *const std::os::raw::c_char {
+    if V51 || V52 {
         c"function".as_ptr()
     } else {
         ar.namewhat

@@ -39,6 +39,8 @@ mod continuation {
 mod gaps {
     use super::*;
 
+    /// # Safety
+    /// Lua calls it, to go on after the call that [`pcall`] made with the same `F`.
     unsafe extern "C-unwind" fn continuation<F: Continuation>(
         state: *mut lua_State,
         status: c_int,
@@ -47,10 +49,14 @@ mod gaps {
         go_on::<F>(state, status, ctx as c_int)
     }
 
+    /// # Safety
+    /// Bare; the function and its arguments are on the stack.
     pub unsafe fn pcall<F: Continuation>(state: *mut lua_State, args: c_int, ctx: c_int) -> c_int {
         lua_pcallk(state, args, LUA_MULTRET, 0, ctx as lua_KContext, Some(continuation::<F>))
     }
 
+    /// # Safety
+    /// A valid state with a free slot.
     pub unsafe fn can_yield(state: *mut lua_State) -> bool {
         lua_isyieldable(state) != 0
     }
@@ -60,17 +66,24 @@ mod gaps {
 mod gaps {
     use super::*;
 
+    /// # Safety
+    /// Lua calls it, to go on after the call that [`pcall`] made with the same `F`.
     unsafe extern "C-unwind" fn continuation<F: Continuation>(state: *mut lua_State) -> c_int {
         let mut ctx = 0;
         let status = lua_getctx(state, &mut ctx);
         go_on::<F>(state, status, ctx)
     }
 
+    /// # Safety
+    /// Bare; the function and its arguments are on the stack.
     pub unsafe fn pcall<F: Continuation>(state: *mut lua_State, args: c_int, ctx: c_int) -> c_int {
         lua_pcallk(state, args, LUA_MULTRET, 0, ctx, Some(continuation::<F>))
     }
 
     /// Any thread but the main one; where it can't after all, `lua_pcallk` does as `lua_pcall`.
+    ///
+    /// # Safety
+    /// A valid state with a free slot.
     pub unsafe fn can_yield(state: *mut lua_State) -> bool {
         super::is_coroutine(state)
     }
@@ -80,6 +93,8 @@ mod gaps {
 mod gaps {
     use super::*;
 
+    /// # Safety
+    /// A valid state with a free slot.
     pub unsafe fn can_yield(state: *mut lua_State) -> bool {
         super::is_coroutine(state)
     }
@@ -100,10 +115,7 @@ mod gaps {
     /// Where a thread keeps how many C calls it is in (`nCcalls`), followed by how many there were when it was resumed last
     /// (`baseCcalls`). Lua's API doesn't tell whether a yield would be refused, but it is just where they differ (`lua_yield` in
     /// `ldo.c`). `None` where they aren't found: then a refused yield is an error of the call into the box.
-    static CALLS: Lazy<Option<usize>> = Lazy::new(|| {
-        // SAFETY: it works on a state of its own.
-        unsafe { find() }
-    });
+    static CALLS: Lazy<Option<usize>> = Lazy::new(find);
 
     /// Images of a coroutine that was resumed, in none, one and two protected calls.
     #[derive(Default)]
@@ -111,6 +123,8 @@ mod gaps {
         all: Vec<Image>,
     }
 
+    /// # Safety
+    /// `find` calls it through Lua, with a pointer to its images.
     unsafe extern "C-unwind" fn look(state: *mut lua_State) -> c_int {
         let images = lua_touserdata(state, 1) as *mut Images;
         let deeper = {
@@ -125,6 +139,8 @@ mod gaps {
         0
     }
 
+    /// # Safety
+    /// As for [`look`].
     unsafe extern "C-unwind" fn start(state: *mut lua_State) -> c_int {
         let thread = lua_newthread(state);
         lua_pushcfunction(thread, look);
@@ -133,15 +149,17 @@ mod gaps {
         0
     }
 
-    unsafe fn find() -> Option<usize> {
-        let state = luaL_newstate();
-        if state.is_null() {
-            return None;
-        }
+    fn find() -> Option<usize> {
         let mut images = Images { all: Vec::with_capacity(3) };
-        // Protected: there may be no memory for the thread.
-        lua_cpcall(state, start, &mut images as *mut Images as *mut c_void);
-        lua_close(state);
+        // SAFETY: a state of its own, closed again. Protected, as there may be no memory for the thread; the images outlive the call.
+        unsafe {
+            let state = luaL_newstate();
+            if state.is_null() {
+                return None;
+            }
+            lua_cpcall(state, start, &mut images as *mut Images as *mut c_void);
+            lua_close(state);
+        }
         let [free, one, two] = images.all.as_slice() else { return None };
         let at = |image: &Image, i: usize| image.get(i).copied().unwrap_or(u16::MAX);
         let fits = |&i: &usize| {
@@ -154,6 +172,8 @@ mod gaps {
         found.next().filter(|_| found.next().is_none())
     }
 
+    /// # Safety
+    /// A valid state with a free slot.
     pub unsafe fn can_yield(state: *mut lua_State) -> bool {
         super::is_coroutine(state)
             && CALLS.is_none_or(|i| {
@@ -173,6 +193,9 @@ mod gaps {
 }
 
 /// Whether the state is not the main thread.
+///
+/// # Safety
+/// A valid state with a free slot.
 #[cfg_attr(any(feature = "lua53", feature = "lua54", feature = "lua55"), allow(dead_code))]
 unsafe fn is_coroutine(state: *mut lua_State) -> bool {
     let main = lua_pushthread(state) != 0;

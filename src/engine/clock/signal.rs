@@ -101,7 +101,7 @@ fn ensure() {
     }
 }
 
-unsafe fn is_free(signal: c_int) -> bool {
+fn is_free(signal: c_int) -> bool {
     // SAFETY: only reads the disposition.
     unsafe {
         let mut old: libc::sigaction = mem::zeroed();
@@ -109,6 +109,8 @@ unsafe fn is_free(signal: c_int) -> bool {
     }
 }
 
+/// # Safety
+/// `handler` does as the module says; `old` is null or may be written to.
 unsafe fn set(signal: c_int, handler: Handler, flags: c_int, old: *mut libc::sigaction) -> bool {
     // SAFETY: a complete sigaction for a handler of the right signature.
     unsafe {
@@ -237,24 +239,32 @@ pub fn restore_mask(old: u64) {
     }
 }
 
+/// # Safety
+/// `context` is what the kernel passes to a handler.
 #[cfg(target_arch = "x86_64")]
 unsafe fn stack_pointer(context: *mut c_void) -> usize {
     // SAFETY: the kernel passes a ucontext_t.
     unsafe { (*(context as *mut libc::ucontext_t)).uc_mcontext.gregs[libc::REG_RSP as usize] as usize }
 }
 
+/// # Safety
+/// `context` is what the kernel passes to a handler.
 #[cfg(target_arch = "aarch64")]
 unsafe fn stack_pointer(context: *mut c_void) -> usize {
     // SAFETY: the kernel passes a ucontext_t.
     unsafe { (*(context as *mut libc::ucontext_t)).uc_mcontext.sp as usize }
 }
 
+/// # Safety
+/// `context` is what the kernel passes to a handler.
 #[cfg(target_arch = "x86_64")]
 unsafe fn program_counter(context: *mut c_void) -> usize {
     // SAFETY: the kernel passes a ucontext_t.
     unsafe { (*(context as *mut libc::ucontext_t)).uc_mcontext.gregs[libc::REG_RIP as usize] as usize }
 }
 
+/// # Safety
+/// `context` is what the kernel passes to a handler.
 #[cfg(target_arch = "aarch64")]
 unsafe fn program_counter(context: *mut c_void) -> usize {
     // SAFETY: the kernel passes a ucontext_t.
@@ -262,6 +272,9 @@ unsafe fn program_counter(context: *mut c_void) -> usize {
 }
 
 /// Makes the coroutine that was interrupted return `finish` as soon as the handler returns.
+///
+/// # Safety
+/// `context` is that of a signal that has interrupted the seat's stack, where nothing needs dropping.
 unsafe fn redirect(seat: &Seat, context: *mut c_void, finish: Finish) -> bool {
     let Some(trap) = seat.trap.get() else { return false };
     // SAFETY: the caller found the stack pointer of `context` on this seat's stack; what runs there holds nothing that needs
@@ -295,6 +308,8 @@ unsafe fn redirect(seat: &Seat, context: *mut c_void, finish: Finish) -> bool {
     true
 }
 
+/// # Safety
+/// The kernel calls it, for a signal that was set with [`set`].
 unsafe extern "C" fn on_clock(_signal: c_int, info: *mut libc::siginfo_t, context: *mut c_void) {
     // SAFETY: see the module's text.
     unsafe {
@@ -373,6 +388,8 @@ pub fn pass_on(seat: &Seat, beat: &Beat) {
     }
 }
 
+/// # Safety
+/// The kernel calls it, for a signal that was set with [`set`].
 unsafe extern "C" fn on_fault(signal: c_int, info: *mut libc::siginfo_t, context: *mut c_void) {
     // SAFETY: see the module's text.
     unsafe {
@@ -393,6 +410,9 @@ unsafe extern "C" fn on_fault(signal: c_int, info: *mut libc::siginfo_t, context
 }
 
 /// Passes a fault on to whoever handled it before us.
+///
+/// # Safety
+/// The arguments are what the kernel has passed to [`on_fault`].
 unsafe fn forward(signal: c_int, info: *mut libc::siginfo_t, context: *mut c_void) {
     // SAFETY: what was installed before us is called as the kernel would have called it.
     unsafe {

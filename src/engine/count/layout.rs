@@ -55,12 +55,17 @@ pub fn layout() -> Option<Layout> {
 static FIRED: AtomicU32 = AtomicU32::new(0);
 static IN_HOOK: [AtomicU8; LOOKED_AT] = [const { AtomicU8::new(0) }; LOOKED_AT];
 
+/// # Safety
+/// The `int` at `offset` lies within `LOOKED_AT`, and `state` is a main thread.
 unsafe fn int_at(state: *mut lua_State, offset: usize) -> *mut c_int {
     // SAFETY: the caller keeps to `LOOKED_AT`.
     unsafe { (state as *mut u8).add(offset).cast() }
 }
 
 /// Runs the chunk; false where it fails.
+///
+/// # Safety
+/// A valid state with free slots, whose stack nobody needs: it is emptied.
 unsafe fn run(state: *mut lua_State) -> bool {
     // SAFETY: loading reports its errors, and so does the call.
     unsafe {
@@ -71,11 +76,14 @@ unsafe fn run(state: *mut lua_State) -> bool {
     }
 }
 
-unsafe extern "C-unwind" fn fired(_: *mut lua_State, _: *mut lua_Debug) {
+extern "C-unwind" fn fired(_: *mut lua_State, _: *mut lua_Debug) {
     FIRED.fetch_add(1, Relaxed);
 }
 
 /// How often a hook fires in the chunk, with the count and the first wait given.
+///
+/// # Safety
+/// As for [`run`]; `left` lies within `LOOKED_AT`, and is where the count is.
 unsafe fn firings(state: *mut lua_State, period: c_int, left: usize, first: c_int) -> Option<u32> {
     // SAFETY: as for `run`; `left` is a candidate within `LOOKED_AT`.
     unsafe {
@@ -118,6 +126,9 @@ unsafe fn find_left(state: *mut lua_State) -> Option<usize> {
 }
 
 /// Notes which bytes of the state are 0.
+///
+/// # Safety
+/// A live main thread: its block is longer than `LOOKED_AT`.
 unsafe fn note(state: *mut lua_State) {
     for (offset, place) in IN_HOOK.iter().enumerate() {
         // SAFETY: within `LOOKED_AT`.
@@ -126,12 +137,16 @@ unsafe fn note(state: *mut lua_State) {
     }
 }
 
+/// # Safety
+/// Set as a hook on a main thread.
 unsafe extern "C-unwind" fn note_in_hook(state: *mut lua_State, _: *mut lua_Debug) {
     // SAFETY: the main thread of the state under study.
     unsafe { note(state) };
     FIRED.fetch_add(1, Relaxed);
 }
 
+/// # Safety
+/// A finalizer that runs on a main thread.
 unsafe extern "C-unwind" fn note_in_finalizer(state: *mut lua_State) -> c_int {
     // SAFETY: as above.
     unsafe { note(state) };
@@ -140,6 +155,9 @@ unsafe extern "C-unwind" fn note_in_finalizer(state: *mut lua_State) -> c_int {
 }
 
 /// Makes garbage with a finalizer, and collects it.
+///
+/// # Safety
+/// Bare; Lua calls it.
 unsafe extern "C-unwind" fn finalize(state: *mut lua_State) -> c_int {
     // SAFETY: bare, in a protected call.
     unsafe {

@@ -222,6 +222,9 @@ impl Counter {
 }
 
 /// Whether `thread` has our hook.
+///
+/// # Safety
+/// `thread` is live.
 unsafe fn is_counted(thread: *mut lua_State) -> bool {
     // SAFETY: `thread` is live.
     let hook = unsafe { lua_gethook(thread) };
@@ -229,6 +232,9 @@ unsafe fn is_counted(thread: *mut lua_State) -> bool {
 }
 
 /// Makes our hook fire at the instruction of that number from here.
+///
+/// # Safety
+/// Both threads are live, `thread` runs nothing now, and `owner` is its [`Counter::field_owner`].
 unsafe fn set_wait(thread: *mut lua_State, owner: *mut lua_State, layout: Option<Layout>, wait: c_int) {
     // SAFETY: `thread` is live and runs nothing now; `owner` holds the field.
     unsafe {
@@ -248,6 +254,9 @@ unsafe fn set_wait(thread: *mut lua_State, owner: *mut lua_State, layout: Option
 }
 
 /// How many instructions have been begun since [`set_wait`]; where it can't be read, as many as there may have been.
+///
+/// # Safety
+/// As for [`set_wait`]; `owner`'s memory is still there, even if what ran has crashed.
 unsafe fn used_of(owner: *mut lua_State, layout: Option<Layout>, wait: c_int) -> u64 {
     let left = match layout {
         // SAFETY: as for `set_wait`.

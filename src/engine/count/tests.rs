@@ -2,6 +2,8 @@ use mlua::ffi::*;
 
 use super::*;
 
+/// # Safety
+/// A valid state with a free slot.
 unsafe fn run(state: *mut lua_State) {
     let code = c"local x = 0 for i = 1, 500 do x = x + i end";
     assert_eq!(luaL_loadbuffer(state, code.as_ptr(), code.count_bytes(), c"=test".as_ptr()), LUA_OK);

@@ -76,7 +76,7 @@ impl Arena {
     /// Writes a fresh header at the start of `slot`. The budget has to outlive the heap.
     pub(super) fn create(slot: &Slot, budget: &Rc<Budget>) -> Option<*const Arena> {
         let page = page_size();
-        let size = slot.size().min(MAX_SLOT) & !(page - 1);
+        let size = Arena::size_in(slot);
         let brk = FIRST.next_multiple_of(page);
         if size < brk {
             return None;
@@ -95,6 +95,11 @@ impl Arena {
             (*head).keep.set(KEEP);
         }
         Some(head)
+    }
+
+    /// How long a heap in `slot` can become.
+    pub(super) fn size_in(slot: &Slot) -> usize {
+        slot.size().min(MAX_SLOT) & !(page_size() - 1)
     }
 
     /// Takes what is this process' alone out of a copy of the header.

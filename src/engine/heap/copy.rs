@@ -1,4 +1,4 @@
-//! A heap at rest as bytes: what a mark keeps, and what clones and saved images are made of.
+//! A heap at rest as bytes: what a mark keeps, and what clones, saved images and journals are made of.
 //!
 //! Copied is what blocks and lists use; the inside of large free blocks is nobody's. Put back where it lay it is the same heap again;
 //! in another slot every word that points into the old one is moved by the difference (see `image`).
@@ -18,6 +18,7 @@ use super::image::{points_into, WORD};
 use super::pages::WORTH;
 use super::slots::{drop_pages, page_size, Slot};
 use super::Heap;
+use crate::engine::code;
 
 /// Free space from this much on is left out.
 const HOLE: usize = 64 << 10;
@@ -26,6 +27,7 @@ const HOLE: usize = 64 << 10;
 const LONGEST: usize = 64 << 30;
 
 /// Bytes of a heap, and where they belong.
+#[cfg_attr(test, derive(Debug, PartialEq))]
 pub struct HeapCopy {
     pub(super) base: usize,
     pub(super) page: usize,
@@ -191,7 +193,11 @@ impl HeapCopy {
             for (index, &word) in words.iter().enumerate().skip(skipped) {
                 let by = if points_into(word, self.base, self.brk) {
                     delta
-                } else if let Some(range) = moved.iter().find(|range| range.0 <= word && word < range.1) {
+                } else if let Some(range) = moved
+                    .iter()
+                    .find(|range| range.0 <= word && word < range.1)
+                    .filter(|range| code::is_target(word.wrapping_add(range.2)))
+                {
                     range.2
                 } else {
                     continue;
@@ -230,6 +236,8 @@ impl Heap {
                 words.set_len(words.len() + len / WORD);
             }
         }
+        // Where this process keeps its own pointers is nobody's business.
+        Arena::blind(&mut words);
         let (live, brk, page) = (arena.live.get(), arena.brk.get(), arena.page.get());
         Some(HeapCopy { base, page, live, brk, pieces, words, gone })
     }

@@ -8,7 +8,6 @@
 //! | `arena` | the header and the `lua_Alloc` |
 //! | `blocks` | how a heap is divided, and the lists of free blocks |
 //! | `copy` | a heap at rest as bytes, put back or made into another |
-//! | `portable` | a heap at rest as bytes, for another process |
 //! | `image` | a fresh state as bytes, and copies made of it |
 //! | `pages` | how much a heap touches, and what it gives back |
 //! | `tables` | those whose keys have moved, in another process |
@@ -25,7 +24,6 @@ mod budget;
 mod copy;
 mod image;
 mod pages;
-mod portable;
 mod reserve;
 mod slots;
 #[cfg(not(feature = "luajit"))]
@@ -41,8 +39,11 @@ pub use arena::{allocate, Arena};
 pub use budget::Budget;
 pub use copy::{HeapCopy, HeapParts, Move, Moved};
 pub use image::Image;
-pub use portable::Portable;
+#[cfg(test)]
+pub use slots::page_size;
 pub use slots::{fork_lock, fork_unlock, Slot};
+#[cfg(test)]
+pub use tests::check;
 
 /// A heap: its slot, its budget, and between them what was charged.
 pub struct Heap {

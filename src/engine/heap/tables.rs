@@ -71,6 +71,20 @@ unsafe fn nodes(table: usize) -> (usize, usize) {
     }
 }
 
+/// Bare: the node that all empty tables share.
+///
+/// # Safety
+/// A valid state.
+pub unsafe fn shared_node(state: *mut lua_State) -> u64 {
+    // SAFETY: a table is at least as long as that.
+    unsafe {
+        lua_createtable(state, 0, 0);
+        let node = word(lua_topointer(state, -1) as usize + NODES);
+        lua_settop(state, -2);
+        node
+    }
+}
+
 /// The nodes of a table whose key has moved.
 ///
 /// # Safety

@@ -9,6 +9,7 @@ use super::slots::page_size;
 use super::*;
 
 mod copies;
+mod images;
 mod limits;
 mod space;
 mod stress;
@@ -47,7 +48,7 @@ pub(super) fn process() -> (usize, usize) {
 }
 
 /// Walks the heap and its lists and checks all that `blocks` and `pages` say of them.
-pub(super) fn check(h: &Heap) {
+pub fn check(h: &Heap) {
     // SAFETY: the heap lives.
     let space = unsafe { Space::at(h.header().cast_mut().cast()) };
     let (top, brk) = (space.top.get(), space.brk.get());
@@ -119,6 +120,8 @@ fn a_stop_that_waits_is_made_up_for_when_the_vm_goes_on() {
     use crate::engine::zone::*;
     use std::sync::atomic::{AtomicU8, Ordering::Relaxed};
     static SEEN: AtomicU8 = AtomicU8::new(0);
+    /// # Safety
+    /// `zone` lives.
     unsafe extern "C-unwind" fn seen(zone: *const Zone) {
         // SAFETY: the zone below lives on.
         SEEN.fetch_add(1 + unsafe { (*zone).zone.load(Relaxed) }, Relaxed);

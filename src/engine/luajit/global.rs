@@ -85,6 +85,8 @@ pub unsafe fn learn(state: *mut lua_State) {
     }
 }
 
+/// # Safety
+/// [`learn`] calls it through Lua, with a pointer to `WORDS` words.
 unsafe extern "C-unwind" fn look(state: *mut lua_State) -> c_int {
     // SAFETY: `learn` passes the place of its words.
     unsafe {
@@ -95,6 +97,9 @@ unsafe extern "C-unwind" fn look(state: *mut lua_State) -> c_int {
 }
 
 /// The word that refers to the running thread, or null.
+///
+/// # Safety
+/// A valid state.
 unsafe fn place(state: *mut lua_State) -> *mut *mut lua_State {
     match RUNNING.load(Relaxed) {
         0 => ptr::null_mut(),

@@ -139,7 +139,8 @@ fn apply(
             }
             // Where it can't be had again (LuaJIT: its address is taken) it stays closed, as its handle will say.
             None => {
-                let made = made::make(realm, Some(core), below.name, Source::Below(&below.snapshot), true);
+                let made =
+                    made::make(realm, Some(core), below.name, Source::Below(&below.snapshot, &[]), true);
                 if made.is_err() && !JIT {
                     return Err(no_memory());
                 }

@@ -17,7 +17,7 @@ pub(super) enum Source<'a> {
     /// A box of the asker's: with limits of its own choice, and nothing spent.
     Own(&'a Snapshot, &'a Asked, &'a Moved),
     /// A box below such a one, or one that is wanted again.
-    Below(&'a Snapshot),
+    Below(&'a Snapshot, &'a Moved),
 }
 
 /// A slot in which the copy of a heap works.
@@ -55,7 +55,7 @@ pub(super) fn make(
 ) -> Result<Rc<Core>, String> {
     let (snapshot, asked, moved) = match source {
         Source::Own(snapshot, asked, moved) => (snapshot, Some(asked), moved),
-        Source::Below(snapshot) => (snapshot, None, &[][..]),
+        Source::Below(snapshot, moved) => (snapshot, None, moved),
     };
     let settings = &snapshot.settings;
     let mut limits = settings.limits.asked();
@@ -100,7 +100,7 @@ pub(super) fn make(
     *core.heap.borrow_mut() = heap;
     let core = Rc::new(core);
     realm.insert(Rc::clone(&core));
-    let filled = fill(realm, &core, snapshot, again);
+    let filled = fill(realm, &core, snapshot, moved, again);
     let known = parent.is_none_or(|parent| core.name == id || parent.copies.add_alias(core.name, id));
     if let (Ok(()), true) = (&filled, known) {
         return Ok(core);
@@ -110,7 +110,13 @@ pub(super) fn make(
 }
 
 /// Gives a new box what of the snapshot lies outside the heap, and the boxes below.
-fn fill(realm: &Realm, core: &Rc<Core>, snapshot: &Snapshot, again: bool) -> Result<(), String> {
+fn fill(
+    realm: &Realm,
+    core: &Rc<Core>,
+    snapshot: &Snapshot,
+    moved: &Moved,
+    again: bool,
+) -> Result<(), String> {
     let settings = &snapshot.settings;
     snapshot.put_books(core).ok_or_else(no_memory)?;
     *core.files.grants.borrow_mut() = settings.grants.clone();
@@ -137,7 +143,7 @@ fn fill(realm: &Realm, core: &Rc<Core>, snapshot: &Snapshot, again: bool) -> Res
         *core.copies.marks.borrow_mut() = snapshot.marks.charged(payer).ok_or_else(no_memory)?;
     }
     for below in &snapshot.below {
-        make(realm, Some(core), below.name, Source::Below(&below.snapshot), again)?;
+        make(realm, Some(core), below.name, Source::Below(&below.snapshot, moved), again)?;
     }
-    Ok(())
+    core.copies.note_moved(core, moved).ok_or_else(no_memory)
 }

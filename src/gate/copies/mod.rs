@@ -34,7 +34,7 @@ use super::parcel::{Item, Reader};
 use super::realm::Realm;
 use super::request::{Bound, Id, Reply, Request};
 use super::threads::Threads;
-use crate::engine::heap::{HeapCopy, Move, Slot};
+use crate::engine::heap::{HeapCopy, Move, Moved, Slot};
 use crate::engine::luajit;
 use crate::lua::compat::{JIT, NO_MEMORY};
 pub use marks::Marks;
@@ -148,18 +148,19 @@ impl Books {
         }
     }
 
-    /// Notes what has moved; false where there is no memory.
-    fn note_moved(&self, core: &Core, moved: Vec<(u64, u64, u64)>) -> bool {
+    /// Notes what has moved; `None` where there is no memory.
+    fn note_moved(&self, core: &Core, moved: &Moved) -> Option<()> {
         #[cfg(not(feature = "luajit"))]
-        {
-            let heap = core.heap.borrow();
-            let tables = heap.as_ref().and_then(|heap| heap.tables_with(&|a| seal::has_moved(&moved, a)));
-            let Some(tables) = tables else { return false };
-            *self.moved.borrow_mut() = (tables, moved);
+        if let (Some(heap), false) = (core.heap.borrow().as_ref(), moved.is_empty()) {
+            let tables = heap.tables_with(&|a| seal::has_moved(moved, a))?;
+            let mut copy = Vec::new();
+            copy.try_reserve_exact(moved.len()).ok()?;
+            copy.extend_from_slice(moved);
+            *self.moved.borrow_mut() = (tables, copy);
         }
         #[cfg(feature = "luajit")]
         let _ = (core, moved);
-        true
+        Some(())
     }
 
     #[cfg_attr(feature = "luajit", allow(dead_code))]
@@ -338,6 +339,19 @@ pub fn answer(
         }
         Err(text) => error(exchange, &text),
     }
+}
+
+/// The keys of `core` are in their places now: the next box of its tree whose keys are not.
+pub fn rehashed(realm: &Realm, core: &Rc<Core>) -> Option<Rc<Core>> {
+    fn look(realm: &Realm, core: Rc<Core>) -> Option<Rc<Core>> {
+        if core.copies.moved.try_borrow().is_ok_and(|moved| !moved.1.is_empty()) {
+            return Some(core);
+        }
+        let children = core.children.borrow();
+        children.iter().find_map(|&id| look(realm, realm.find(id)?))
+    }
+    *core.copies.moved.try_borrow_mut().ok()? = Default::default();
+    look(realm, core.top())
 }
 
 /// Answers `sandbox.restore`.

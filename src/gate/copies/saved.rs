@@ -68,9 +68,6 @@ pub(super) fn restore(realm: &Realm, mut sent: Reader<'_>, exchange: *mut Exchan
     if JIT && !moved.is_empty() {
         return Err("cannot restore the image on LuaJIT in another process".to_owned());
     }
-    if !moved.is_empty() && !snapshot.below.is_empty() {
-        return Err("cannot restore the image in another process: the box has boxes below it".to_owned());
-    }
     realm.skip_to(made);
     let core =
         made::make(realm, None, Id::NONE, Source::Own(&snapshot, &asked, &moved), false).map_err(|e| {
@@ -84,14 +81,9 @@ pub(super) fn restore(realm: &Realm, mut sent: Reader<'_>, exchange: *mut Exchan
     core.copies.era.set(realm.next_number());
     // The host has nothing of the box yet.
     *core.copies.held.borrow_mut() = Some(Vec::new());
-    let moves = !moved.is_empty();
-    if moves && !core.copies.note_moved(&core, moved) {
-        realm.close(core.id);
-        return Err(no_memory());
-    }
     let written = answer::values(exchange, |w| {
         w.float(core.id.0 as f64)?;
-        w.boolean(moves)?;
+        w.boolean(!moved.is_empty())?;
         notes.iter().try_for_each(|note| match note {
             Note::Nothing => w.boolean(false),
             Note::Number(n) => w.float(*n as f64),

@@ -6,6 +6,7 @@
 
 mod altered;
 mod builds;
+mod shut;
 
 use std::os::raw::{c_int, c_void};
 
@@ -46,12 +47,17 @@ fn run(s: State) -> c_int {
 
 /// What a chunk returns, in a state of its own.
 fn lua(code: &str, given: &[u8]) -> Vec<u8> {
+    run_in(code, given).1
+}
+
+/// The same, and the state.
+fn run_in(code: &str, given: &[u8]) -> (State, Vec<u8>) {
     // SAFETY: a fresh state; the job outlives the call.
     let s = unsafe { State::new(luaL_newstate()) };
     let mut job = Job { code: code.as_bytes(), given, result: Vec::new() };
     let done = s.protected(function(run), (&raw mut job).cast::<c_void>());
     assert!(done, "{}", String::from_utf8_lossy(s.bytes(-1).unwrap_or(b"?")));
-    job.result
+    (s, job.result)
 }
 
 /// The image of a box with a coroutine, a box below and a function that its owner has.

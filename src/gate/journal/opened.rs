@@ -7,7 +7,7 @@ use super::event::Event;
 use super::frame::{self, End, Reader, MAGIC};
 use super::header::{self, Header, STREAMS};
 use super::replay::stand_in;
-use crate::engine::heap::{Budget, Heap, Slot};
+use crate::engine::heap::{Budget, Slot};
 use crate::gate::core::Core;
 use crate::gate::limits::{whole, Limit};
 use crate::gate::realm::Realm;
@@ -81,7 +81,7 @@ pub fn prepare(realm: &Realm, journal: &[u8]) -> Result<Id, String> {
     let (header, at) = open(journal)?;
     let Header { asked, secret, streams, state } = header;
     // Limits that are raised later may need more room, which this slot can't be given then.
-    let mut size = state.heap.size;
+    let mut size = state.size;
     let mut events = Events::new(journal, at);
     while let Some(event) = events.next()? {
         if let Event::Limits { capacity, .. } = event {
@@ -92,11 +92,11 @@ pub fn prepare(realm: &Realm, journal: &[u8]) -> Result<Id, String> {
         .ok()
         .filter(|&size| size <= 1 << 40)
         .ok_or_else(|| format!("{DAMAGED} in its header"))?;
-    let slot = Slot::take_again(size, state.heap.base as usize)
+    let slot = Slot::take_again(size, state.heap.base())
         .ok_or("the place in memory that the recorded box had is taken: it has to be closed, or the replay made in another process")?;
     let budget = Budget::new(whole(asked.get(Limit::Memory).unwrap_or(f64::INFINITY)), None);
-    let heap = Heap::create(slot, Rc::clone(&budget)).ok_or_else(no_memory)?;
-    heap.load(&state.heap).map_err(|said| format!("the journal can't be replayed here: {said}"))?;
+    let heap =
+        state.heap_in(slot, &budget).map_err(|said| format!("the journal can't be replayed here: {said}"))?;
     let id = realm.reserve().ok_or_else(no_memory)?;
     let [a, b, c, d] = state.outside.random;
     let core = Rc::new(Core::new(id, None, &asked, budget, [secret, a, b, c, d]));

@@ -1,11 +1,15 @@
 //! What a box is at rest, as bytes: its heap, and what of it lies outside. A recording begins with that, and a soft stop by the clock
 //! writes it down, since where such a stop came can't be told by any count.
 
+use std::rc::Rc;
+
 use super::frame::{put, put_bytes, Reader};
-use crate::engine::heap::Portable;
-use crate::engine::objects::Object;
+use crate::engine::code;
+use crate::engine::heap::{Budget, Heap, HeapCopy, HeapParts, Slot};
+use crate::engine::objects::{loaded, Object};
 use crate::gate::core::Core;
 use crate::gate::ledger::{Books, Way};
+use crate::lua::compat::NO_MEMORY;
 
 /// No box has more Lua threads, or releases under way.
 const MOST: usize = 1 << 24;
@@ -107,37 +111,80 @@ impl Outside {
 }
 
 /// A box at rest.
-#[derive(Debug, Default, PartialEq)]
+#[cfg_attr(test, derive(Debug, PartialEq))]
 pub struct State {
     pub outside: Outside,
-    pub heap: Portable,
+    /// How long the slot was: where the heap ends, memory does.
+    pub size: u64,
+    pub heap: HeapCopy,
+    /// Lua and this library, which the heap points into.
+    pub objects: Vec<Object>,
 }
 
 impl State {
     /// The box's state as bytes; `None` where there is no memory, or where the box has no heap.
     pub fn take(core: &Core) -> Option<Vec<u8>> {
         let outside = Outside::of(core)?;
-        let heap = core.heap.try_borrow().ok()?.as_ref()?.portable()?;
-        State { outside, heap }.bytes()
+        let (size, heap) = {
+            let heap = core.heap.try_borrow().ok()?;
+            let heap = heap.as_ref()?;
+            (heap.capacity() as u64, heap.copy()?)
+        };
+        let objects = code::own().cloned().collect();
+        State { outside, size, heap, objects }.bytes()
+    }
+
+    /// The heap, in a slot that it has alone. Charged to `budget`.
+    pub fn heap_in(&self, slot: Slot, budget: &Rc<Budget>) -> Result<Heap, String> {
+        let mut moved = Vec::new();
+        for object in &self.objects {
+            let Some(other) = loaded().iter().find(|other| other.is_build_of(object)) else {
+                let other = loaded().iter().find(|other| other.name == object.name);
+                let found =
+                    other.map_or("not loaded here".to_owned(), |other| format!("here {}", other.shown()));
+                return Err(format!("other build: {}, {found}", object.shown()));
+            };
+            moved.push((object.start, object.end, other.start.wrapping_sub(object.start)));
+        }
+        moved.retain(|range| range.2 != 0);
+        if !self.heap.fits(&slot) {
+            return Err("the heap can't have the place that it needs".to_owned());
+        }
+        if !budget.charge(self.heap.live()) {
+            return Err(NO_MEMORY.to_owned());
+        }
+        let Some(heap) = Heap::of_copy(slot, Rc::clone(budget), &self.heap, &moved) else {
+            budget.release(self.heap.live());
+            return Err(NO_MEMORY.to_owned());
+        };
+        heap.set_capacity(self.size as usize);
+        Ok(heap)
     }
 
     /// The same of one that is there.
     pub fn bytes(&self) -> Option<Vec<u8>> {
         let mut to = Vec::new();
         self.outside.write(&mut to);
-        let heap = &self.heap;
-        put(&mut to, heap.base);
-        put(&mut to, heap.size);
-        put(&mut to, heap.objects.len() as u64);
-        for Object { name, build, start, end } in &heap.objects {
+        let HeapParts { base, page, live, brk, pieces, gone, words } = self.heap.parts();
+        put(&mut to, self.size);
+        [base, page, live, brk].into_iter().for_each(|n| put(&mut to, n as u64));
+        for list in [pieces, gone] {
+            put(&mut to, list.len() as u64);
+            for &(at, len) in list {
+                put(&mut to, at as u64);
+                put(&mut to, len as u64);
+            }
+        }
+        put(&mut to, self.objects.len() as u64);
+        for Object { name, build, start, end } in &self.objects {
             put_bytes(&mut to, name);
             put_bytes(&mut to, build);
             put(&mut to, *start);
             put(&mut to, *end);
         }
         let mut raw = Vec::new();
-        raw.try_reserve_exact(heap.words.len().checked_mul(8)?).ok()?;
-        heap.words.iter().for_each(|word| raw.extend_from_slice(&word.to_le_bytes()));
+        raw.try_reserve_exact(words.len().checked_mul(8)?).ok()?;
+        words.iter().for_each(|word| raw.extend_from_slice(&word.to_le_bytes()));
         // At worst it grows a little.
         to.try_reserve(raw.len() + raw.len() / 64 + 1024).ok()?;
         put(&mut to, raw.len() as u64);
@@ -148,7 +195,15 @@ impl State {
     pub fn read(bytes: &[u8]) -> Option<State> {
         let r = &mut Reader(bytes);
         let outside = Outside::read(r)?;
-        let (base, size) = (r.number()?, r.number()?);
+        let size = r.number()?;
+        let (base, page, live, brk) = (r.size()?, r.size()?, r.size()?, r.size()?);
+        let mut lists = [Vec::new(), Vec::new()];
+        for list in &mut lists {
+            // Each takes two bytes at least.
+            for _ in 0..r.size().filter(|&n| n <= r.0.len() / 2)? {
+                list.push((r.size()?, r.size()?));
+            }
+        }
         let count = r.size().filter(|&n| n < 1000)?;
         let mut objects = Vec::new();
         for _ in 0..count {
@@ -167,7 +222,10 @@ impl State {
         if lz4_flex::block::decompress_into(packed, &mut raw).ok() != Some(len) {
             return None;
         }
-        let words = raw.chunks_exact(8).map(|b| b.try_into().map_or(0, u64::from_le_bytes)).collect();
-        Some(State { outside, heap: Portable { base, size, words, objects } })
+        let words: Vec<u64> =
+            raw.chunks_exact(8).map(|b| b.try_into().map_or(0, u64::from_le_bytes)).collect();
+        let [pieces, gone] = &lists;
+        let heap = HeapCopy::of_parts(HeapParts { base, page, live, brk, pieces, gone, words: &words })?;
+        (brk as u64 <= size).then_some(State { outside, size, heap, objects })
     }
 }

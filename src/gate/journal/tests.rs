@@ -6,7 +6,7 @@ use super::event::{Event, Stop, Way};
 use super::frame::{seal, Reader, MAGIC};
 use super::opened::{open, Events};
 use super::state::{Outside, State};
-use crate::engine::heap::Portable;
+use crate::engine::heap::{page_size, HeapCopy, HeapParts};
 use crate::engine::objects::Object;
 use crate::fuzzing::random::Random;
 use crate::gate::core::Kind;
@@ -87,8 +87,12 @@ fn state() -> State {
     let mut outside = Outside { threads: vec![true, false], exit: Some(-1), ..Outside::default() };
     outside.books[0].list.push((1, 2));
     let object = Object { name: b"lua".to_vec(), build: vec![1; 20], start: 4096, end: 8192 };
-    let heap = Portable { base: 1 << 44, size: 1 << 20, words: (0..1000).collect(), objects: vec![object] };
-    State { outside, heap }
+    let words: Vec<u64> = (0..1000).collect();
+    let page = page_size();
+    let (pieces, gone, brk) = ([(0, 4000), (2 * page, 4000)], [(page, 2 * page)], 4 * page);
+    let parts =
+        HeapParts { base: 1 << 44, page, live: 100, brk, pieces: &pieces, gone: &gone, words: &words };
+    State { outside, size: 1 << 20, heap: HeapCopy::of_parts(parts).unwrap(), objects: vec![object] }
 }
 
 #[test]

@@ -118,6 +118,9 @@ pub enum Ready {
 }
 
 /// How long the line at `start` is, if it ends within `ahead` bytes.
+///
+/// # Safety
+/// So many bytes are at `start`.
 unsafe fn line(start: *const u8, ahead: usize) -> Option<usize> {
     // SAFETY: the caller has so many bytes there.
     let end = unsafe { libc::memchr(start.cast(), b'\n'.into(), ahead) };
@@ -125,6 +128,9 @@ unsafe fn line(start: *const u8, ahead: usize) -> Option<usize> {
 }
 
 /// Whether stock Lua reads this line whole.
+///
+/// # Safety
+/// So many bytes are at `start`.
 unsafe fn is_text(start: *const u8, length: usize) -> bool {
     // SAFETY: the caller has so many bytes there.
     !(compat::V51 || compat::V52) || unsafe { libc::memchr(start.cast(), 0, length).is_null() }

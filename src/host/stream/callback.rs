@@ -109,6 +109,9 @@ pub unsafe fn lay_out(
 }
 
 /// The thread, if it is still as [`lay_out`] has left it.
+///
+/// # Safety
+/// `cookie` is open.
 unsafe fn usable(cookie: *const Cookie) -> Result<*mut lua_State, c_int> {
     // SAFETY: the cookie is open; its thread is valid until the guard or the sentinel takes it away.
     unsafe {
@@ -246,6 +249,8 @@ pub unsafe fn detach(cookie: *mut Cookie) {
     }
 }
 
+/// # Safety
+/// A valid state.
 unsafe fn to_guard(state: *mut lua_State, index: c_int) -> *mut Guard {
     // SAFETY: size and magic are looked at before anything else.
     unsafe {
@@ -261,6 +266,9 @@ unsafe fn to_guard(state: *mut lua_State, index: c_int) -> *mut Guard {
 }
 
 /// The stream's thread is about to go: the stream was never opened, or its handle went without being closed.
+///
+/// # Safety
+/// Bare; Lua calls it as a finalizer.
 unsafe extern "C-unwind" fn guard_gc(state: *mut lua_State) -> c_int {
     // SAFETY: an open cookie is freed by its FILE, another one by nobody else.
     unsafe {
@@ -286,6 +294,9 @@ unsafe extern "C-unwind" fn guard_gc(state: *mut lua_State) -> c_int {
 }
 
 /// Runs on the stream's thread, under `lua_pcall`: calls the function that is its argument as the request says.
+///
+/// # Safety
+/// Bare; Lua calls it.
 unsafe extern "C-unwind" fn serve(state: *mut lua_State) -> c_int {
     // SAFETY: bare code; the cookie is open while a request stands.
     unsafe {
@@ -319,6 +330,9 @@ unsafe extern "C-unwind" fn serve(state: *mut lua_State) -> c_int {
 }
 
 /// The function has said `nil, message, errno`, as stock functions fail: it may pass on what another stream said.
+///
+/// # Safety
+/// Bare; three results are on the stack, and `cookie`'s callback is under way.
 unsafe fn refused(state: *mut lua_State, cookie: *mut Cookie) -> c_int {
     // SAFETY: bare code; three results are on the stack, and the cookie's callback is under way.
     unsafe {
@@ -333,6 +347,9 @@ unsafe fn refused(state: *mut lua_State, cookie: *mut Cookie) -> c_int {
 
 /// A string, a number as a string, or nil at the end. `nil, message, errno` is a failure, too: then a reader may pass on what another
 /// stream's `read` gives.
+///
+/// # Safety
+/// As for [`refused`].
 unsafe fn reader_result(state: *mut lua_State, cookie: *mut Cookie) -> c_int {
     // SAFETY: bare code; three results are on the stack, and the cookie's callback is under way.
     unsafe {

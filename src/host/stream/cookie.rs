@@ -174,6 +174,8 @@ impl Cookie {
     }
 }
 
+/// # Safety
+/// `cookie` is open; `data` has `size` bytes.
 unsafe fn hold(cookie: *mut Cookie, data: *const u8, size: usize) -> Result<(), c_int> {
     // SAFETY: glibc passes `size` bytes; there is room for them.
     unsafe {
@@ -184,6 +186,8 @@ unsafe fn hold(cookie: *mut Cookie, data: *const u8, size: usize) -> Result<(), 
     Ok(())
 }
 
+/// # Safety
+/// `cookie` is open.
 unsafe fn take_error(cookie: *mut Cookie) -> Result<(), c_int> {
     // SAFETY: the cookie is open.
     match unsafe { std::mem::take(&mut (*cookie).error) } {
@@ -192,6 +196,8 @@ unsafe fn take_error(cookie: *mut Cookie) -> Result<(), c_int> {
     }
 }
 
+/// # Safety
+/// `cookie` is open; `buffer` has room for `size` bytes.
 unsafe fn read(cookie: *mut Cookie, buffer: *mut u8, size: usize) -> Result<usize, c_int> {
     // SAFETY: the cookie is open, and not freed while a callback is under way.
     unsafe {
@@ -220,6 +226,8 @@ unsafe fn read(cookie: *mut Cookie, buffer: *mut u8, size: usize) -> Result<usiz
     }
 }
 
+/// # Safety
+/// `cookie` is open; `data` has `size` bytes.
 unsafe fn write(cookie: *mut Cookie, data: *const u8, size: usize) -> Result<(), c_int> {
     // SAFETY: the cookie is open, and not freed while a callback is under way.
     unsafe {
@@ -248,6 +256,9 @@ unsafe fn write(cookie: *mut Cookie, data: *const u8, size: usize) -> Result<(),
 }
 
 /// Last writes and the cleaner; an error is that of the first step that failed.
+///
+/// # Safety
+/// `cookie` is open, and no callback of it is under way.
 unsafe fn finish(cookie: *mut Cookie) -> Result<(), c_int> {
     // SAFETY: the cookie is open.
     unsafe {
@@ -260,6 +271,8 @@ unsafe fn finish(cookie: *mut Cookie) -> Result<(), c_int> {
     }
 }
 
+/// # Safety
+/// glibc calls it with the cookie of an open `FILE`, under that `FILE`'s lock.
 unsafe extern "C" fn on_read(cookie: *mut c_void, buffer: *mut c_char, size: size_t) -> ssize_t {
     // SAFETY: see the module.
     match unsafe { read(cookie.cast(), buffer.cast(), size) } {
@@ -268,6 +281,8 @@ unsafe extern "C" fn on_read(cookie: *mut c_void, buffer: *mut c_char, size: siz
     }
 }
 
+/// # Safety
+/// glibc calls it with the cookie of an open `FILE`, under that `FILE`'s lock.
 unsafe extern "C" fn on_write(cookie: *mut c_void, data: *const c_char, size: size_t) -> ssize_t {
     // SAFETY: see the module.
     match unsafe { write(cookie.cast(), data.cast(), size) } {
@@ -279,6 +294,9 @@ unsafe extern "C" fn on_write(cookie: *mut c_void, data: *const c_char, size: si
 
 /// A stream has no position. But when glibc turns from reading to writing it seeks back over what nobody has read yet, and this is
 /// granted: the reader's string is still there, and those bytes are served again.
+///
+/// # Safety
+/// glibc calls it with the cookie of an open `FILE`, under that `FILE`'s lock.
 unsafe extern "C" fn on_seek(cookie: *mut c_void, offset: *mut off64_t, whence: c_int) -> c_int {
     let cookie = cookie as *mut Cookie;
     // SAFETY: see the module.
@@ -298,6 +316,8 @@ unsafe extern "C" fn on_seek(cookie: *mut c_void, offset: *mut off64_t, whence: 
     0
 }
 
+/// # Safety
+/// glibc calls it with the cookie of an open `FILE`, under that `FILE`'s lock.
 unsafe extern "C" fn on_close(cookie: *mut c_void) -> c_int {
     let cookie = cookie as *mut Cookie;
     // SAFETY: see the module; after this nobody has the cookie any more.
@@ -360,14 +380,14 @@ pub fn probing_file(
     }
 }
 
-unsafe extern "C" fn busy_read(_: *mut c_void, _: *mut c_char, _: size_t) -> ssize_t {
+extern "C" fn busy_read(_: *mut c_void, _: *mut c_char, _: size_t) -> ssize_t {
     fail(libc::EBUSY, -1)
 }
 
-unsafe extern "C" fn busy_write(_: *mut c_void, _: *const c_char, _: size_t) -> ssize_t {
+extern "C" fn busy_write(_: *mut c_void, _: *const c_char, _: size_t) -> ssize_t {
     fail(libc::EBUSY, 0)
 }
 
-unsafe extern "C" fn busy_seek(_: *mut c_void, _: *mut off64_t, _: c_int) -> c_int {
+extern "C" fn busy_seek(_: *mut c_void, _: *mut off64_t, _: c_int) -> c_int {
     fail(libc::EBUSY, -1) as c_int
 }

@@ -46,6 +46,9 @@ impl Handle {
     }
 
     /// Stock `close` finds the function that closes in the handle's environment.
+    ///
+    /// # Safety
+    /// A valid state with a table at `anchor` and two free slots.
     unsafe fn prepare(state: *mut lua_State, anchor: c_int) {
         // SAFETY: bare code over a valid state.
         unsafe {
@@ -68,6 +71,8 @@ impl Handle {
         self.close = None;
     }
 
+    /// # Safety
+    /// None here; its twin needs a valid state.
     unsafe fn prepare(_state: *mut lua_State, _anchor: c_int) {}
 }
 
@@ -135,6 +140,9 @@ pub unsafe fn set_idle(handle: *mut Handle, file: *mut FILE) {
 }
 
 /// Closes; refuses inside the stream's own callback, where stdio still needs the `FILE`, and where the last callbacks have no room.
+///
+/// # Safety
+/// Bare; stock `close` calls it with the handle.
 unsafe extern "C-unwind" fn close(state: *mut lua_State) -> c_int {
     // SAFETY: stock code has checked that the first argument is a handle, and only handles of ours lead here.
     unsafe {
@@ -165,6 +173,9 @@ unsafe extern "C-unwind" fn close(state: *mut lua_State) -> c_int {
 }
 
 /// nil, message, errno: what stock `io` functions return on failure.
+///
+/// # Safety
+/// A valid state with three free slots.
 unsafe fn failure(state: *mut lua_State, errno: c_int) -> c_int {
     // SAFETY: bare code over a valid state.
     unsafe {

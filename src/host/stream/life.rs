@@ -44,7 +44,7 @@ pub struct Life {
 
 impl Life {
     /// Null if there is no memory.
-    unsafe fn create() -> *mut Life {
+    fn create() -> *mut Life {
         let busy = busy_file();
         if busy.is_null() {
             return ptr::null_mut();
@@ -196,6 +196,9 @@ pub unsafe fn push_running(state: *mut lua_State) {
 }
 
 /// The state is about to go: what other finalizers have left open is flushed, then cut off from Lua.
+///
+/// # Safety
+/// Bare; Lua calls it.
 unsafe extern "C-unwind" fn sentinel_gc(state: *mut lua_State) -> c_int {
     // SAFETY: Lua passes the userdata; a host that calls this by hand with another value is told apart by its address.
     unsafe {

@@ -68,11 +68,16 @@ pub unsafe fn install(state: *mut lua_State) {
 }
 
 /// Pushes the field of the table on top.
+///
+/// # Safety
+/// A valid state with a table on top and a free slot.
 unsafe fn raw_field(state: *mut lua_State, name: &CStr) {
     // SAFETY: as for this file.
     unsafe { raw_field_of(state, lua_gettop(state), name) }
 }
 
+/// # Safety
+/// A valid state with a table at `table` and a free slot.
 unsafe fn raw_field_of(state: *mut lua_State, table: c_int, name: &CStr) {
     // SAFETY: as for this file.
     unsafe {
@@ -82,6 +87,9 @@ unsafe fn raw_field_of(state: *mut lua_State, table: c_int, name: &CStr) {
 }
 
 /// Whether the handle at 1 is that of a stream of ours.
+///
+/// # Safety
+/// A valid state with a full userdata at 1, alone on the stack, and two free slots.
 unsafe fn is_ours(state: *mut lua_State) -> bool {
     // SAFETY: as for this file.
     unsafe {
@@ -97,6 +105,9 @@ unsafe fn is_ours(state: *mut lua_State) -> bool {
 }
 
 /// `file:lines(...)`; upvalues are the stock `lines` and `read`.
+///
+/// # Safety
+/// Bare; Lua calls it, with its two upvalues.
 unsafe extern "C-unwind" fn lines(state: *mut lua_State) -> c_int {
     // SAFETY: as for this file.
     unsafe {
@@ -118,6 +129,9 @@ unsafe extern "C-unwind" fn lines(state: *mut lua_State) -> c_int {
 }
 
 /// The iterator; upvalues are the handle and the stock `read`.
+///
+/// # Safety
+/// Bare; Lua calls it, with its two upvalues, of which the first is a handle.
 unsafe extern "C-unwind" fn next_line(state: *mut lua_State) -> c_int {
     // SAFETY: as for this file. The upvalue keeps the userdata alive.
     unsafe {

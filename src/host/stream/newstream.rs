@@ -38,6 +38,8 @@ pub unsafe fn push_newstream(state: *mut lua_State) {
     }
 }
 
+/// # Safety
+/// Bare; Lua calls it, with the upvalues that [`push_newstream`] gives it.
 unsafe extern "C-unwind" fn newstream(state: *mut lua_State) -> c_int {
     // SAFETY: bare code; a C function has 20 slots.
     unsafe {

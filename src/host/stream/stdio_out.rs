@@ -195,6 +195,9 @@ fn pour(descriptor: c_int, data: &[u8], patience: Patience) -> Result<(), (usize
 /// Runs `f`, given the descriptor, in which a pipe or socket without a reader is an error (EPIPE) and not the process' end. A stream
 /// of ours has no descriptor; there the signal mask stays as the host's callbacks expect it. Nor does what has a position need any of this:
 /// `f` is given -1.
+///
+/// # Safety
+/// `file` is open.
 unsafe fn without_sigpipe<R>(
     file: *mut FILE,
     f: impl FnOnce(c_int) -> Result<R, Failure>,

@@ -22,6 +22,8 @@ impl Drop for Host {
     }
 }
 
+/// # Safety
+/// Lua calls it.
 unsafe extern "C-unwind" fn open(state: *mut lua_State) -> c_int {
     // SAFETY: Lua calls it.
     unsafe {
@@ -266,6 +268,8 @@ struct Budget {
     blocks: usize,
 }
 
+/// # Safety
+/// Lua calls it, with blocks that it gave and their sizes.
 unsafe extern "C" fn allocate(
     budget: *mut c_void,
     block: *mut c_void,
@@ -327,6 +331,8 @@ fn memory_is_swept() {
     panic!("the sweep never came to its end");
 }
 
+/// # Safety
+/// `budget` outlives the state.
 unsafe fn lua_newstate_with(budget: *mut Budget) -> Option<*mut lua_State> {
     // SAFETY: the allocator's signature is the one that Lua expects.
     let state = unsafe { lua_newstate(allocate, budget.cast()) };

@@ -16,6 +16,15 @@ impl State {
         api! { lua_touserdata(self.0, index) }
     }
 
+    /// A word of the full userdata at `index`, if it is as long as that.
+    pub fn userdata_word(self, index: c_int, n: usize) -> Option<u64> {
+        if self.kind(index) != Kind::Userdata || self.raw_len(index) < (n + 1) * size_of::<u64>() {
+            return None;
+        }
+        // SAFETY: the block is that long, and any bytes are a number.
+        Some(unsafe { (self.userdata(index) as *const u64).add(n).read_unaligned() })
+    }
+
     /// The memory of the full userdata at `index` if its metatable is the one that the registry has under `key`; else null.
     pub fn userdata_of(self, index: c_int, key: *const c_void) -> *mut c_void {
         if self.kind(index) != Kind::Userdata || !self.metatable(index) {

@@ -1,6 +1,7 @@
 //! Stops: those that the run meets again, and those that it is given.
 
 use super::{Player, DAMAGED};
+use crate::engine::heap::Heap;
 use crate::gate::core::{Kind, Status};
 use crate::gate::journal::event::{Stop, Way};
 use crate::gate::journal::state::State;
@@ -62,9 +63,10 @@ impl Player<'_> {
             }
             let state =
                 State::read(stop.state).ok_or_else(|| format!("{DAMAGED} in event {}", self.number))?;
-            let heap = self.core.heap.borrow();
-            heap.as_ref().ok_or("sandbox is closed")?.load(&state.heap)?;
-            drop(heap);
+            let mut place = self.core.heap.borrow_mut();
+            let slot = place.take().and_then(Heap::vacate).ok_or("sandbox is closed")?;
+            *place = Some(state.heap_in(slot, &self.core.budget)?);
+            drop(place);
             state.outside.restore(&self.core).ok_or(compat::NO_MEMORY)?;
             self.core.status.set(Status::Exhausted(stop.kind));
         }

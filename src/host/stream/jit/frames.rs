@@ -101,6 +101,8 @@ fn code_at(address: usize) -> Code {
     search.1
 }
 
+/// # Safety
+/// `dl_iterate_phdr` calls it with a valid record; `search` is an address and the place for its code.
 unsafe extern "C" fn visit(info: *mut libc::dl_phdr_info, _size: usize, search: *mut c_void) -> c_int {
     // SAFETY: the loader passes a record of an object and its segments.
     unsafe {

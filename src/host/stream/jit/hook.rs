@@ -45,6 +45,9 @@ fn is_ours(hook: Option<lua_Hook>) -> bool {
 }
 
 /// Whether the host's hook may be set anew.
+///
+/// # Safety
+/// `life` is that of the valid `state`.
 unsafe fn may_disturb(state: *mut lua_State, life: *mut Life) -> bool {
     // SAFETY: any thread of the state will do.
     unsafe {
@@ -112,6 +115,9 @@ pub unsafe fn deliver_soon(cookie: *mut Cookie) {
 }
 
 /// Gives the host its hook back, then delivers what any stream of this state holds.
+///
+/// # Safety
+/// Set as a hook: Lua calls it with a valid state and record.
 unsafe extern "C-unwind" fn deliver(state: *mut lua_State, event: *mut lua_Debug) {
     // SAFETY: a hook is called by the interpreter, so Lua may run.
     unsafe {

@@ -137,6 +137,9 @@ pub unsafe fn discover(state: *mut lua_State, opener: c_int, scratch: *mut Scrat
 }
 
 /// Calls a stock method of the handle with a number; raises nothing.
+///
+/// # Safety
+/// A valid state with three free slots.
 unsafe fn call(state: *mut lua_State, function: c_int, handle: c_int, argument: lua_Number) {
     // SAFETY: what is raised is caught.
     unsafe {
@@ -150,6 +153,9 @@ unsafe fn call(state: *mut lua_State, function: c_int, handle: c_int, argument: 
 }
 
 /// Called by glibc, which passes on what is written to a `FILE` without a buffer as it is: a number, in the scratch buffer.
+///
+/// # Safety
+/// glibc calls it, with the [`Search`] that the `FILE` was made with.
 unsafe extern "C" fn probe(search: *mut c_void, data: *const c_char, size: size_t) -> ssize_t {
     // SAFETY: `discover` keeps the search until the file is closed.
     unsafe {

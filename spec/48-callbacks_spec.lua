@@ -26,7 +26,7 @@ describe("a host function that is called with scalars", function()
     local function answer(n)
       if n == 1 then return { n } elseif n == 2 then return "two" elseif n == 3 then return function() return 33 end end
       if n == 4 then error { code = 4 } elseif n == 5 then error("five", 0) elseif n == 6 then error() end
-      if n == 7 then return coroutine.create(error) elseif type(n) == "table" then return n[1] end
+      if n == 7 then return coroutine.create(function() end) elseif type(n) == "table" then return n[1] end
       return n
     end
     box:set("answer", answer)
@@ -183,7 +183,8 @@ describe("a host function that is called with scalars", function()
     end
     assert.are.equal(42, f(21))
     for n = 2, 4 do
-      local _, before = debug.getupvalue(inner, n)
+      local name, before = debug.getupvalue(inner, n)
+      assert.is_truthy(name)
       for _, other in ipairs { 1, "s", {}, print, io.stdout, sandbox.newstream() } do
         assert.is_truthy(debug.setupvalue(inner, n, other))
         assert.has_no.errors(function() pcall(f, 1) end)

@@ -23,7 +23,7 @@
 //! | [`making`], [`spare`] | how a box is made; what is left of others for it |
 //! | [`image`] | what most boxes are copies of when they are new |
 //! | [`workers`] | stacks that wait for the next call |
-//! | [`scalars`], [`short`] | calls with scalars alone, on a shorter road |
+//! | [`scalars`], [`short`], [`serve::direct`] | calls with scalars alone, on a shorter road |
 //! | [`opening`] | the first turn of a box |
 //! | [`journal`] | what crosses, written down, and boxes that run again by it |
 //! | [`run`] | one call into a box, as its own stack sees it |

@@ -6,6 +6,7 @@
 #![allow(unsafe_code)]
 
 mod forgotten;
+mod ways;
 
 use std::cell::{Cell, RefCell};
 use std::mem;
@@ -14,14 +15,14 @@ use std::panic::{catch_unwind, AssertUnwindSafe};
 use std::rc::Rc;
 
 use super::core::{Core, Status};
-use super::driver::{self, Outcome};
-use super::exchange::{Desk, Exchange};
+use super::driver;
+use super::exchange::Desk;
 use super::journal::under;
 use super::level::Level;
 use super::limits::Asked;
 use super::making;
-use super::parked::{self, Done, Parking, Progress, Ticket};
-use super::request::{Id, Reply, Request};
+use super::parked::{self, Parking};
+use super::request::Id;
 use super::run::Run;
 use super::scalars::Scalars;
 use super::serve::direct;
@@ -33,6 +34,7 @@ use crate::engine::{clock, luajit};
 use crate::lua::{function, State};
 pub use forgotten::{collect_forgotten, collect_marks};
 use forgotten::{CROWD, MARKED};
+pub use ways::{abandon, begin, call_short, cross, go_on, go_on_long};
 
 /// The boxes of one host state.
 pub struct Realm {
@@ -337,63 +339,6 @@ pub fn close_at_once(realm: *mut Realm, id: Id) -> bool {
     shelter(realm, close).unwrap_or(false)
 }
 
-/// Sheltered: answers what the host's own code asks.
-pub fn cross(realm: *mut Realm, s: State, request: Request, exchange: *mut Exchange) -> Reply {
-    let outcome = |realm: &Realm| match driver::from_host(realm, s, request, exchange, false) {
-        Outcome::Done(reply) => reply,
-        Outcome::Wait(..) => Reply::NoMemory,
-    };
-    shelter(realm, outcome).unwrap_or_else(|| internal_error(exchange))
-}
-
-/// Sheltered: the same for a call that may have to wait for a host function: see [`super::parked`].
-pub fn begin(realm: *mut Realm, s: State, request: Request, exchange: *mut Exchange) -> Progress {
-    shelter(realm, |realm| parked::begin(realm, s, request, exchange))
-        .unwrap_or_else(|| Progress::Done(Done { reply: internal_error(exchange), exchange, height: None }))
-}
-
-/// Sheltered: calls the function that the box has exported under `to.1` with the values from `first` on, if that can go the short
-/// road: see [`super::short`]. `taker` is an address in the frame of the bare code that asks.
-pub fn call_short(
-    realm: *mut Realm,
-    s: State,
-    to: (Id, u64),
-    first: c_int,
-    waits: bool,
-    taker: usize,
-) -> driver::Short {
-    shelter(realm, |realm| driver::short(realm, s, to, first, waits, taker)).unwrap_or(driver::Short::Long)
-}
-
-/// Sheltered: what has come of such a call that had to go on as any other.
-#[cold]
-pub fn go_on_long(realm: *mut Realm, s: State) -> Progress {
-    let nothing =
-        Progress::Done(Done { reply: Reply::NoMemory, exchange: std::ptr::null_mut(), height: None });
-    let long = |realm: &Realm| {
-        let Some(driver::Long { outcome, exchange, height }) = realm.long.take() else { return nothing };
-        let progress = match outcome {
-            Outcome::Done(reply) => Progress::Done(Done { reply, exchange, height: None }),
-            Outcome::Wait(work, call) => parked::park(realm, s, work, call, exchange),
-        };
-        match progress {
-            Progress::Done(done) => Progress::Done(Done { height: Some(height), ..done }),
-            progress => progress,
-        }
-    };
-    shelter(realm, long).unwrap_or(nothing)
-}
-
-/// Sheltered: the host function that such a call has waited for has come out as `reply`.
-pub fn go_on(realm: *mut Realm, s: State, ticket: Ticket, reply: Reply, taker: usize) -> Progress {
-    shelter(realm, |realm| parked::go_on(realm, s, ticket, reply, taker)).unwrap_or(Progress::Strange)
-}
-
-/// Sheltered: nobody waits for the call any more.
-pub fn abandon(realm: *mut Realm, s: State, ticket: Ticket) {
-    shelter(realm, |realm| parked::abandon(realm, s, ticket));
-}
-
 /// A panic is a bug of ours: it must not unwind into Lua. What it leaves behind is closed by the next request or the state's end.
 fn shelter<R>(realm: *mut Realm, f: impl FnOnce(&Realm) -> R) -> Option<R> {
     // SAFETY: `of` gave the pointer to the call that uses it now.
@@ -404,13 +349,6 @@ fn shelter<R>(realm: *mut Realm, f: impl FnOnce(&Realm) -> R) -> Option<R> {
 /// Runs sheltered code of the host's; `None` after a panic.
 pub fn sheltered<R>(realm: *mut Realm, f: impl FnOnce(&Realm) -> R) -> Option<R> {
     shelter(realm, f)
-}
-
-fn internal_error(exchange: *mut Exchange) -> Reply {
-    match exchange.is_null() {
-        true => Reply::NoMemory,
-        false => super::answer::error(exchange, "sandbox: internal error"),
-    }
 }
 
 /// The box that this level knows by that number.

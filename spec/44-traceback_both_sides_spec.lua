@@ -47,6 +47,36 @@ describe("box:traceback", function()
     assert.is_nil(text:find("busted", 1, true))
   end)
 
+  helpers.it_unless(helpers.lua == "5.1" and "Lua 5.1: the host function runs on a coroutine of its own, whose part is not shown",
+    "shows it where the host calls from a coroutine, whether its function yields there or not", function()
+      local box = helpers.box()
+      local function deep(wait)
+        if wait then coroutine.yield() end
+        error("of the host")
+      end
+      box:set("up", function(wait) pcall(error, "caught") deep(wait) end)
+      local proxy = box:load("local function f(...) up(...) end f(...)", "=code")
+      local function through_dostring(wait) box:dostring("local wait = ... up(wait)", wait) end
+      for _, call in ipairs { proxy, through_dostring } do
+        for _, wait in ipairs { false, true } do
+          local co = coroutine.create(function() return pcall(call, wait) end)
+          local ran, ok, message = coroutine.resume(co)
+          if wait then
+            assert.equal("suspended", coroutine.status(co))
+            ran, ok, message = coroutine.resume(co)
+          end
+          assert.is_true(ran, ok)
+          assert.is_false(ok)
+          assert.is_truthy(message:find("of the host", 1, true), message)
+          local text = box:traceback()
+          assert_order(text, "of the host\nstack traceback:", "44-traceback", "44-traceback", "(called from the box)", "'up'")
+          assert.equal(1, count(text, "called from"))
+          assert.is_nil(text:find("\n\t...\n", 1, true), text)
+          assert.is_nil(text:find("sandbox]", 1, true), text)
+        end
+      end
+    end)
+
   it("shows each part of a chain from host to box to host to box, innermost first", function()
     local box = helpers.box()
     local inner = box:load("local function third() error('inside') end third()", "=inner")

@@ -102,6 +102,30 @@ describe("box:save and sandbox.restore", function()
     end
   end)
 
+  helpers.it_unless(elsewhere, "find keys that lie elsewhere in tables whose blocks are longer than a table", function()
+    local box = helpers.box()
+    box:dostring [[
+      -- Holes of a little more than a table takes, between what stays, and so much garbage that free blocks are put in order.
+      local gone, stays, garbage = {}, {}, {}
+      for i = 1, 3000 do gone[i], stays[i] = ("%040d"):format(i), ("y%040d"):format(i) end
+      for i = 1, 40000 do garbage[i] = i .. "z" end
+      gone, garbage = nil, nil
+      collectgarbage()
+      kept = {}
+      for i = 1, 3000 do
+        kept[i] = { [print] = i, [type] = 1, [tostring] = 2, [next] = 3, [os.date] = 4, [os.time] = -i }
+      end
+      function lost()
+        local lost = 0
+        for i = 1, #kept do if kept[i][print] ~= i or kept[i][os.time] ~= -i then lost = lost + 1 end end
+        return #stays == 3000 and lost .. " of " .. #kept
+      end]]
+    local program = ([[
+      local image = assert(io.open(%q, "rb")):read "*a"
+      print(require "sandbox".restore(image):dostring "return lost()")]]):format(helpers.file(box:save()))
+    for _ = 1, 2 do assert.same({ "0 of 3000\n", 0 }, { helpers.in_process(program) }) end
+  end)
+
   helpers.it_unless(elsewhere, "bring boxes below back while the first go on", function()
     local box = helpers.box()
     box:opensandbox()

@@ -35,7 +35,7 @@
 //!    it ([`gate::answer`]), or has it served by the level above ([`gate::serve`]), and resumes. A host function that may yield is
 //!    called with the driver put away ([`gate::parked`], [`gate::waiting`]): nothing of ours is on the C stack meanwhile.
 //! 6. If a deadline passes, the watchdog signals the thread. A soft stop sets a hook, which leaves the stack at the next instruction;
-//!    20 ms later a hard stop leaves it where it stands. Nothing unwinds, so nothing of the box's runs. The driver looks at what
+//!    12 ms later a hard stop leaves it where it stands. Nothing unwinds, so nothing of the box's runs. The driver looks at what
 //!    is left ([`gate::autopsy`]) and raises the limit's message.
 //! 7. Otherwise results or the error value come back as a parcel, the stack goes back to the pool, and the bare code of step 1 decodes
 //!    and returns, or raises.

@@ -215,9 +215,13 @@ pub unsafe fn leave(seat: &Seat, event: Event) -> ! {
 pub unsafe fn run_on(seat: &Seat, thread: *mut lua_State) {
     // SAFETY: as for this function.
     unsafe {
-        seat.count.leave(seat.current.load(Relaxed));
-        seat.current.store(thread, Relaxed);
-        seat.count.enter(thread);
+        if seat.count.has_hooks() {
+            seat.count.leave(seat.current.load(Relaxed));
+            seat.current.store(thread, Relaxed);
+            seat.count.enter(thread);
+        } else {
+            seat.current.store(thread, Relaxed);
+        }
         compiler_fence(SeqCst);
         if seat.stage.load(Relaxed) != STAGE_NONE {
             soften(seat);

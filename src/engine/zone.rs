@@ -71,12 +71,19 @@ impl Zone {
     /// The allocator is done. Does not return if a stop came meanwhile and the VM would run on.
     #[inline]
     pub fn leave_alloc(&self, prev: u8) {
+        if self.leave(prev) {
+            self.make_up();
+        }
+    }
+
+    /// The same, but for [`Zone::make_up`]: says whether the caller has to call it, as the last thing that it does.
+    #[inline(always)]
+    #[must_use]
+    pub fn leave(&self, prev: u8) -> bool {
         compiler_fence(SeqCst);
         self.zone.store(prev, Relaxed);
         compiler_fence(SeqCst);
-        if prev == ZONE_VM && self.pending.load(Relaxed) != 0 {
-            self.make_up();
-        }
+        prev == ZONE_VM && self.pending.load(Relaxed) != 0
     }
 
     /// Whether a stop waits for the allocator: long work may then be cut short.
@@ -85,9 +92,10 @@ impl Zone {
         self.pending.load(Relaxed) != 0
     }
 
+    /// Makes up for a stop that came meanwhile. Does not return if the VM would run on.
     #[cold]
     #[inline(never)]
-    fn make_up(&self) {
+    pub fn make_up(&self) {
         let f = self.on_pending.load(Relaxed);
         if !f.is_null() {
             // SAFETY: `set_on_pending` is the only writer, and stores nothing but an `OnPending` or null.

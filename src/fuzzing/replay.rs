@@ -29,7 +29,7 @@ fn mutate(random: &mut Random, seeds: &[Vec<u8>]) -> Vec<u8> {
             5 => {
                 let other = &seeds[random.below(seeds.len())];
                 bytes.extend_from_slice(&other[random.below(other.len())..]);
-                bytes.truncate(4096);
+                bytes.truncate(8192);
             }
             _ => {
                 let end = (at + random.below(16)).min(bytes.len());
@@ -60,6 +60,16 @@ fn replay(target: &str, entry: fn(&[u8]), mutations: usize) {
 #[test]
 fn parcels_of_the_corpus_and_their_mutations() {
     replay("parcel", super::parcel, 20_000);
+}
+
+#[test]
+fn images_of_the_corpus_and_their_mutations() {
+    // Some of them make sense: a box that was killed, boxes below it, a heap.
+    let body = |bytes: &Vec<u8>| crate::gate::copies::saved::try_body(bytes) == Ok(true);
+    let (whole, heaps): (Vec<_>, Vec<_>) =
+        corpus("image").into_iter().filter(body).partition(|bytes| bytes.len() < 2560);
+    assert!(whole.len() >= 5 && heaps.len() >= 3, "{} and {} have a meaning", whole.len(), heaps.len());
+    replay("image", super::image, 20_000);
 }
 
 #[test]

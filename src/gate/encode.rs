@@ -331,8 +331,7 @@ impl Encoder {
         };
         let grow = |e: &mut Exchange, _| e.places.reserve(12).is_ok() && e.phases.reserve(1).is_ok();
         let at_hand = || self.level.at_hand(self.exchange, note);
-        let noted = at_hand() || (self.with_room(grow) && at_hand());
-        if !noted {
+        if !(at_hand() || self.with_room(grow) && at_hand()) {
             self.no_memory();
         }
         if !s.has_room(8) {

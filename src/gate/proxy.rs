@@ -240,7 +240,7 @@ impl Link {
 }
 
 /// A proxy is called: the arguments go over, the results come back.
-fn call(s: State) -> c_int {
+pub fn call(s: State) -> c_int {
     call_by(s, waiting::DIRECT)
 }
 

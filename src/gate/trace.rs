@@ -209,7 +209,8 @@ pub fn direct_handler(s: State) -> c_int {
     note_up_to(s, level, End::Caller(caller))
 }
 
-fn note_up_to(s: State, level: Level, end: End) -> c_int {
+/// Message handler's work: notes this side's part, which ends there.
+pub fn note_up_to(s: State, level: Level, end: End) -> c_int {
     s.set_top(1);
     if s.has_room(20) {
         s.push_cstr(c"");

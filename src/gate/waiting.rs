@@ -76,7 +76,6 @@ pub fn open(s: State) {
 }
 
 /// Bare: a call from this level into a box: see [`super::proxy::crossing`]; on the road given.
-#[inline(always)]
 pub fn enter(s: State, level: Level, id: Id, entry: Entry, first: c_int, road: Road) -> c_int {
     if let (Entry::Function(number), Level::Host(realm)) = (entry, level) {
         if let Some(n) = short(s, realm, (id, number), first, road) {

@@ -30,9 +30,10 @@ fn check_thread(s: State, arg: c_int) -> State {
     }
 }
 
+const YIELDED: c_int = mlua::ffi::LUA_YIELD;
+
 /// What a coroutine is doing, in stock words.
 fn state_of(s: State, co: State) -> &'static std::ffi::CStr {
-    const YIELDED: c_int = mlua::ffi::LUA_YIELD;
     if co == s {
         return c"running";
     }
@@ -45,14 +46,20 @@ fn state_of(s: State, co: State) -> &'static std::ffi::CStr {
     }
 }
 
+/// So many values fit on the stack of a C function, beyond its arguments, and of a coroutine that waits to be resumed: stock Lua sees to
+/// `LUA_MINSTACK` (20).
+const FEW: c_int = 16;
+
 /// Resumes `co` with the `args` values on top: how many values are on top now, or `Err` with an error object there.
 fn resume_with(s: State, co: State, args: c_int) -> Result<c_int, ()> {
-    if !co.has_room(args) {
+    if args > FEW && !co.has_room(args) {
         s.push_cstr(c"too many arguments to resume");
         return Err(());
     }
-    let state = state_of(s, co);
-    if state != c"suspended" {
+    // The usual case first: telling the others takes as long as the switch.
+    let waits = co != s && co.status() == YIELDED;
+    if !waits && state_of(s, co) != c"suspended" {
+        let state = state_of(s, co);
         // Lua 5.2 and 5.3 tell the dead by their empty stack.
         let empty = !compat::V51 && !compat::CLOSING && co.status() == 0 && co.top() == 0;
         s.push_cstr(match state.to_bytes() {
@@ -65,19 +72,23 @@ fn resume_with(s: State, co: State, args: c_int) -> Result<c_int, ()> {
         });
         return Err(());
     }
-    s.move_to(co, args);
+    if args > 0 {
+        s.move_to(co, args);
+    }
     let level = Level::of(s);
     level.note_thread(co);
     let result = s.resume(co, args);
     level.note_thread(s);
     match result {
         Ok((n, _)) => {
-            if !s.has_room(n + 1) {
+            if n >= FEW && !s.has_room(n + 1) {
                 co.pop(n);
                 s.push_cstr(c"too many results to resume");
                 return Err(());
             }
-            co.move_to(s, n);
+            if n > 0 {
+                co.move_to(s, n);
+            }
             Ok(n)
         }
         Err(()) => {
@@ -150,7 +161,8 @@ fn call_wrapped(s: State) -> c_int {
 
 /// `coroutine.yield(...)`: stock, but that the thread of a call is taken for the main one.
 fn yield_up(s: State) -> c_int {
-    if Level::of(s).is_base(s) {
+    // From Lua 5.3 on a thread knows whether it was resumed, which that of a call never was.
+    if !(compat::INTEGERS && s.can_yield()) && Level::of(s).is_base(s) {
         s.push_cstr(c"attempt to yield from outside a coroutine");
         s.error();
     }

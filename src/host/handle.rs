@@ -165,7 +165,7 @@ pub fn dostring_by(s: State, road: Road) -> c_int {
 }
 
 /// `box:dofile(path, ...)`
-fn dofile(s: State) -> c_int {
+pub fn dofile(s: State) -> c_int {
     dofile_by(s, DIRECT)
 }
 

@@ -133,7 +133,7 @@ fn make_at_once(s: State, arg: c_int) -> bool {
 }
 
 /// `sandbox.run(code [, options [, ...]])`
-fn run(s: State) -> c_int {
+pub fn run(s: State) -> c_int {
     run_by(s, DIRECT)
 }
 

@@ -59,6 +59,9 @@ pub enum End {
     Bottom,
     /// Before the nearest activation of the C function.
     Before(lua_CFunction),
+    /// Before the nearest activation of one of these.
+    #[allow(dead_code)] // In the Luas where Lua functions of ours call them.
+    BeforeAny(&'static [lua_CFunction]),
     /// Before the nearest activation of the function at this address that has called another.
     Caller(usize),
 }
@@ -97,6 +100,8 @@ unsafe fn level_of(state: *mut lua_State, of: *mut lua_State, end: End) -> Optio
         let found = match end {
             End::Bottom => false,
             End::Before(end) => lua_tocfunction(state, -1).is_some_and(|f| std::ptr::fn_addr_eq(f, end)),
+            End::BeforeAny(ends) => lua_tocfunction(state, -1)
+                .is_some_and(|f| ends.iter().any(|&end| std::ptr::fn_addr_eq(f, end))),
             End::Caller(end) => lua_topointer(state, -1) as usize == end,
         };
         lua_pop(state, 1);

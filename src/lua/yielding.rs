@@ -51,8 +51,13 @@ mod gaps {
 
     /// # Safety
     /// Bare; the function and its arguments are on the stack.
-    pub unsafe fn pcall<F: Continuation>(state: *mut lua_State, args: c_int, ctx: c_int) -> c_int {
-        lua_pcallk(state, args, LUA_MULTRET, 0, ctx as lua_KContext, Some(continuation::<F>))
+    pub unsafe fn pcall<F: Continuation>(
+        state: *mut lua_State,
+        args: c_int,
+        handler: c_int,
+        ctx: c_int,
+    ) -> c_int {
+        lua_pcallk(state, args, LUA_MULTRET, handler, ctx as lua_KContext, Some(continuation::<F>))
     }
 
     /// # Safety
@@ -76,8 +81,13 @@ mod gaps {
 
     /// # Safety
     /// Bare; the function and its arguments are on the stack.
-    pub unsafe fn pcall<F: Continuation>(state: *mut lua_State, args: c_int, ctx: c_int) -> c_int {
-        lua_pcallk(state, args, LUA_MULTRET, 0, ctx, Some(continuation::<F>))
+    pub unsafe fn pcall<F: Continuation>(
+        state: *mut lua_State,
+        args: c_int,
+        handler: c_int,
+        ctx: c_int,
+    ) -> c_int {
+        lua_pcallk(state, args, LUA_MULTRET, handler, ctx, Some(continuation::<F>))
     }
 
     /// Any thread but the main one; where it can't after all, `lua_pcallk` does as `lua_pcall`.
@@ -228,10 +238,10 @@ impl State {
 /// There are no continuations before Lua 5.2: there, calls that may yield are made by Lua code (`gate::waiting`).
 #[cfg(not(any(feature = "lua51", feature = "luajit")))]
 impl State {
-    /// As [`State::pcall`], with all results, for a function that may yield: the caller's frame is then gone, and `then` goes on in
-    /// its place, with whether the call went well and `ctx`.
-    pub fn pcall_yieldable<F: Continuation>(self, args: c_int, ctx: c_int, _then: F) -> bool {
+    /// As [`State::pcall`], with all results and the message handler at that index, for a function that may yield: the caller's frame is
+    /// then gone, and `then` goes on in its place, with whether the call went well and `ctx`.
+    pub fn pcall_yieldable<F: Continuation>(self, args: c_int, handler: c_int, ctx: c_int, _then: F) -> bool {
         // SAFETY: bare code, whose locals are `Copy`; the function and its arguments are on the stack.
-        unsafe { gaps::pcall::<F>(self.as_ptr(), args, ctx) == LUA_OK }
+        unsafe { gaps::pcall::<F>(self.as_ptr(), args, handler, ctx) == LUA_OK }
     }
 }

@@ -105,7 +105,7 @@ local stops = {
   { "while true do local s = ('x'):rep(100) .. tostring({}) end", { cpu = 0.001 }, "cpu" },
 }
 
--- Code that stands in one long C call: each costs the 20 ms that a hard stop waits.
+-- Code that stands in one long C call: each costs the 12 ms that a hard stop waits.
 local hard = {
   { "return ('a'):rep(30):find(('a?'):rep(30) .. ('a'):rep(30) .. 'b')", { cpu = 0.001 }, "cpu" },
   { "return (('a'):rep(30):gsub(('a?'):rep(30) .. ('a'):rep(30) .. 'b', cb))", { wall = 0.001 }, "wall" },

@@ -1,7 +1,7 @@
 //! Deadlines: what a thread that runs a box must not outlast, and the clocks that tell.
 //!
 //! Arming is a few stores: a [`Beat`] per OS thread holds the deadlines, and one [`watchdog`] thread reads them all. When one has
-//! passed it signals the thread ([`signal`]): first for a soft stop, and [`GRACE_NS`] later for a hard one.
+//! passed it signals the thread ([`signal`]): first for a soft stop, and [`GRACE_NS`] later for a hard one, if the thread has run by then.
 //!
 //! # Safety
 //! Beats are leaked and reused, never freed, so the watchdog may read one whose thread is gone. All fields are atomics.
@@ -11,18 +11,20 @@ use std::cell::Cell;
 use std::ptr;
 use std::sync::atomic::{AtomicBool, AtomicI32, AtomicPtr, AtomicU64, AtomicU8, Ordering::*};
 
+pub mod fault;
+mod outside;
 pub mod signal;
 pub mod span;
 pub mod tick;
 pub mod watchdog;
 
-use span::{Span, Spent};
+pub use outside::{is_overdue, is_stopping, is_watched, note_closing, outside};
 
 use super::spare::room_for;
 
-/// How long a run may take to obey a soft stop; and how much of that it must have been running, since on a busy machine it may not
-/// have had a turn at all.
-pub const GRACE_NS: u64 = 20_000_000;
+/// How long a run may take to obey a soft stop; and how long it must have been running since it learnt of it, by its own CPU clock:
+/// on a busy machine it may not have had a turn at all, or its turn may have gone to what the driver does for it.
+pub const GRACE_NS: u64 = 12_000_000;
 pub const GRACE_CPU_NS: u64 = 3_000_000;
 /// How often a run is looked at that asks for it.
 pub const LOOK_NS: u64 = 15_000_000;
@@ -53,8 +55,8 @@ pub struct Beat {
     stage: AtomicU8,
     why: AtomicU8,
     since: AtomicU64,
-    /// The thread's CPU clock at that time, ns.
-    since_cpu: AtomicU64,
+    /// The thread's CPU clock when the run learnt of the stop, ns; 0 before.
+    met: AtomicU64,
     busy: AtomicBool,
     /// Signals that the run itself leaves blocked, one bit each.
     mask: AtomicU64,
@@ -150,7 +152,7 @@ impl Beat {
             stage: AtomicU8::new(0),
             why: AtomicU8::new(0),
             since: AtomicU64::new(0),
-            since_cpu: AtomicU64::new(0),
+            met: AtomicU64::new(0),
             busy: AtomicBool::new(false),
             mask: AtomicU64::new(0),
             forks: AtomicU64::new(0),
@@ -170,11 +172,20 @@ impl Beat {
         self.wall.store(wall, Relaxed);
         self.stage.store(0, Relaxed);
         self.why.store(0, Relaxed);
+        self.met.store(0, Relaxed);
         let number = self.sequence.load(Relaxed) + 1;
         self.sequence.store(number, Relaxed);
         self.armed.store(number, SeqCst);
-        watchdog::wake();
+        // The looks of a run without deadlines need somebody awake, too.
+        watchdog::wake_by(cpu_from.min(wall).min(NEVER - 1));
         number
+    }
+
+    /// The run has learnt of the stop that is wanted: from now on it has its chance to obey. On the thread's own beat.
+    pub fn meet(&self) {
+        if self.met.load(Relaxed) == 0 {
+            self.met.store(thread_cpu_ns(), Relaxed);
+        }
     }
 
     /// Whether the next [`Beat::arm`] is worth it without a deadline: [`Beat::begin_looks`] will follow.
@@ -236,83 +247,6 @@ impl Beat {
             return 0;
         }
         self.stage.load(Acquire)
-    }
-}
-
-thread_local! {
-    /// How many boxes were closed while they were being run.
-    static CLOSINGS: Cell<u64> = const { Cell::new(0) };
-}
-
-/// Runs the host's own code in the middle of a box's request: its CPU time is not the box's, and no deadline is watched meanwhile.
-/// Where one has passed by then, or a box that is being run was closed, [`is_overdue`] says so.
-pub fn outside<R>(f: impl FnOnce() -> R) -> R {
-    let beat = TICKET.try_with(|ticket| ticket.beat.get()).unwrap_or(ptr::null());
-    // SAFETY: beats are leaked, see the module's text.
-    match unsafe { beat.as_ref() } {
-        Some(beat) if beat.armed.load(Relaxed) != 0 => {
-            beat.disarm();
-            let (cpu, wall) = (beat.cpu.load(Relaxed), beat.wall.load(Relaxed));
-            let (before, closings) = (beat.take_outside(), CLOSINGS.get());
-            let span = Span::begin(beat);
-            let result = f();
-            // What a driver inside this one left there is part of the span.
-            beat.take_outside();
-            let (spent, next) = span.end(beat, Spent::default());
-            beat.set_outside(before.plus(spent));
-            let (cpu, now) = (cpu.saturating_add(spent.used), next.began);
-            let ended = next.cpu_at_least();
-            beat.own.overdue.store(ended >= cpu || now >= wall || closings != CLOSINGS.get(), Relaxed);
-            beat.arm(cpu, now.saturating_add(cpu.saturating_sub(next.cpu_at_most())), wall);
-            result
-        }
-        _ => f(),
-    }
-}
-
-fn with_beat<R>(f: impl FnOnce(&Beat) -> R) -> Option<R> {
-    let beat = TICKET.try_with(|ticket| ticket.beat.get()).unwrap_or(ptr::null());
-    // SAFETY: beats are leaked, see the module's text.
-    unsafe { beat.as_ref() }.map(f)
-}
-
-/// Whether the watchdog has a deadline to look at for this thread.
-pub fn is_watched() -> bool {
-    with_beat(|beat| beat.armed.load(Relaxed) != 0).unwrap_or(false)
-}
-
-/// Whether a stop of the run under way on this thread has been asked for.
-pub fn is_stopping() -> bool {
-    with_beat(|beat| beat.stage() != 0).unwrap_or(false)
-}
-
-/// Whether the request under way is for a box that can't go on.
-pub fn is_overdue() -> bool {
-    with_beat(|beat| beat.own.overdue.load(Relaxed)).unwrap_or(false)
-}
-
-/// Notes that a box was closed while it was being run.
-pub fn note_closing() {
-    CLOSINGS.set(CLOSINGS.get().wrapping_add(1));
-}
-
-impl Beat {
-    /// What [`outside`] has added up since the last time. On the thread's own beat.
-    pub fn take_outside(&self) -> Spent {
-        self.own.overdue.store(false, Relaxed);
-        let spent = Spent {
-            used: self.own.outside_used.load(Relaxed),
-            passed: self.own.outside_passed.load(Relaxed),
-        };
-        if spent.passed != 0 {
-            self.set_outside(Spent::default());
-        }
-        spent
-    }
-
-    fn set_outside(&self, spent: Spent) {
-        self.own.outside_used.store(spent.used, Relaxed);
-        self.own.outside_passed.store(spent.passed, Relaxed);
     }
 }
 

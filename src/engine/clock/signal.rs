@@ -1,8 +1,7 @@
-//! The signals that stop a run: the clock's, and the faults of the interpreter.
+//! The signal that stops a run; those of faults are in [`fault`].
 //!
 //! A handler finds out from the stack pointer that it interrupted whether a box was running, and whose. A soft stop sets a count
-//! hook on the Lua thread that runs; a hard stop, and a fault, make the box's coroutine return by rewriting the interrupted
-//! registers. Faults that are no box's go on to whoever handled them before.
+//! hook on the Lua thread that runs; a hard stop makes the box's coroutine return by rewriting the interrupted registers.
 //!
 //! # Safety
 //! Handlers touch seats and beats (never freed) and the interrupted context only; they take no lock and allocate nothing.
@@ -14,31 +13,25 @@
 use std::mem;
 use std::os::raw::{c_int, c_void};
 use std::ptr;
-use std::sync::atomic::{AtomicI32, AtomicUsize, Ordering::*};
+use std::sync::atomic::{AtomicI32, Ordering::*};
 
 use mlua::ffi::{lua_sethook, LUA_MASKCOUNT};
 
+use super::fault::{self, FAULTS};
 use super::Beat;
 use crate::engine::luajit;
 use crate::engine::seat::{Seat, STAGE_HARD, STAGE_SOFT};
-use crate::engine::spare::room_for;
 use crate::engine::stack;
 use crate::engine::switch::{stop_hook, Cause, Finish};
-use crate::engine::zone::{ZONE_ALLOC, ZONE_VM};
+use crate::engine::zone::ZONE_VM;
 
-const ALTERNATE_SIZE: usize = 64 << 10;
+pub(super) const ALTERNATE_SIZE: usize = 64 << 10;
 /// What a handler of ours needs at least, the kernel's frame (AVX-512 included) with it.
 const ALTERNATE_LEAST: usize = 8 << 10;
-const FAULTS: [c_int; 5] = [libc::SIGSEGV, libc::SIGBUS, libc::SIGILL, libc::SIGFPE, libc::SIGABRT];
 
 static NUMBER: AtomicI32 = AtomicI32::new(0);
-/// Leaked `sigaction` that stood where ours was put, per entry of `FAULTS`; and the one that stood there the first time.
-static BEFORE: [AtomicUsize; FAULTS.len()] = [const { AtomicUsize::new(0) }; FAULTS.len()];
-static FIRST: [AtomicUsize; FAULTS.len()] = [const { AtomicUsize::new(0) }; FAULTS.len()];
-/// Stack address of the call that passes a fault on; 0 for none.
-static FORWARDING: AtomicUsize = AtomicUsize::new(0);
 
-type Handler = unsafe extern "C" fn(c_int, *mut libc::siginfo_t, *mut c_void);
+pub(super) type Handler = unsafe extern "C" fn(c_int, *mut libc::siginfo_t, *mut c_void);
 
 /// Signals the thread of that id, if it is one of ours.
 pub fn send(tid: i32) {
@@ -59,46 +52,7 @@ pub fn install() -> bool {
             return false;
         }
     }
-    take_faults()
-}
-
-/// Puts our handlers of faults in front of whatever stands there now.
-fn take_faults() -> bool {
-    for ((before, first), &signal) in BEFORE.iter().zip(&FIRST).zip(&FAULTS) {
-        // SAFETY: sigaction on valid values; what was there is kept for ever, since a handler may be looking at it.
-        unsafe {
-            let mut old: libc::sigaction = mem::zeroed();
-            if libc::sigaction(signal, ptr::null(), &mut old) != 0 {
-                return false;
-            }
-            if old.sa_sigaction == on_fault as Handler as usize {
-                continue;
-            }
-            if !room_for::<libc::sigaction>() {
-                return false;
-            }
-            let kept = Box::leak(Box::new(old)) as *mut libc::sigaction as usize;
-            before.store(kept, SeqCst);
-            let _ = first.compare_exchange(0, kept, SeqCst, SeqCst);
-            if !set(signal, on_fault, libc::SA_NODEFER, ptr::null_mut()) {
-                return false;
-            }
-        }
-    }
-    true
-}
-
-/// A host may have put handlers of its own over ours since the last run: then ours go in front again, and pass on what is no box's.
-fn ensure() {
-    // SAFETY: only reads the disposition.
-    let ours = unsafe {
-        let mut now: libc::sigaction = mem::zeroed();
-        libc::sigaction(libc::SIGSEGV, ptr::null(), &mut now) == 0
-            && now.sa_sigaction == on_fault as Handler as usize
-    };
-    if !ours {
-        take_faults();
-    }
+    fault::take()
 }
 
 fn is_free(signal: c_int) -> bool {
@@ -111,7 +65,7 @@ fn is_free(signal: c_int) -> bool {
 
 /// # Safety
 /// `handler` does as the module says; `old` is null or may be written to.
-unsafe fn set(signal: c_int, handler: Handler, flags: c_int, old: *mut libc::sigaction) -> bool {
+pub(super) unsafe fn set(signal: c_int, handler: Handler, flags: c_int, old: *mut libc::sigaction) -> bool {
     // SAFETY: a complete sigaction for a handler of the right signature.
     unsafe {
         let mut action: libc::sigaction = mem::zeroed();
@@ -187,7 +141,7 @@ pub fn prepare(beat: &Beat, now: u64) -> Option<u64> {
 #[cold]
 fn look(beat: &Beat, now: u64) -> Option<u64> {
     let found = &beat.own.found;
-    ensure();
+    fault::ensure();
     let mask = unblock();
     beat.set_mask(bits(&mask));
     if is_blocking(&mask) {
@@ -242,7 +196,7 @@ pub fn restore_mask(old: u64) {
 /// # Safety
 /// `context` is what the kernel passes to a handler.
 #[cfg(target_arch = "x86_64")]
-unsafe fn stack_pointer(context: *mut c_void) -> usize {
+pub(super) unsafe fn stack_pointer(context: *mut c_void) -> usize {
     // SAFETY: the kernel passes a ucontext_t.
     unsafe { (*(context as *mut libc::ucontext_t)).uc_mcontext.gregs[libc::REG_RSP as usize] as usize }
 }
@@ -250,7 +204,7 @@ unsafe fn stack_pointer(context: *mut c_void) -> usize {
 /// # Safety
 /// `context` is what the kernel passes to a handler.
 #[cfg(target_arch = "aarch64")]
-unsafe fn stack_pointer(context: *mut c_void) -> usize {
+pub(super) unsafe fn stack_pointer(context: *mut c_void) -> usize {
     // SAFETY: the kernel passes a ucontext_t.
     unsafe { (*(context as *mut libc::ucontext_t)).uc_mcontext.sp as usize }
 }
@@ -275,7 +229,7 @@ unsafe fn program_counter(context: *mut c_void) -> usize {
 ///
 /// # Safety
 /// `context` is that of a signal that has interrupted the seat's stack, where nothing needs dropping.
-unsafe fn redirect(seat: &Seat, context: *mut c_void, finish: Finish) -> bool {
+pub(super) unsafe fn redirect(seat: &Seat, context: *mut c_void, finish: Finish) -> bool {
     let Some(trap) = seat.trap.get() else { return false };
     // SAFETY: the caller found the stack pointer of `context` on this seat's stack; what runs there holds nothing that needs
     // dropping (see `engine::switch`); the registers are set as corosensei asks.
@@ -319,7 +273,10 @@ unsafe extern "C" fn on_clock(_signal: c_int, info: *mut libc::siginfo_t, contex
         let Some(seat) = stack::seat_at(stack_pointer(context)) else { return };
         let Some(beat) = seat.beat.get().as_ref() else { return };
         match beat.stage() {
-            STAGE_SOFT => soften(seat),
+            STAGE_SOFT => {
+                soften(seat);
+                beat.meet();
+            }
             STAGE_HARD => {
                 seat.stage.store(STAGE_HARD, Relaxed);
                 seat.zone.pending.store(STAGE_HARD, Relaxed);
@@ -378,72 +335,15 @@ pub unsafe fn soften(seat: &Seat) {
 /// hardly ever be met anywhere else. Called before a box's stack is resumed.
 pub fn pass_on(seat: &Seat, beat: &Beat) {
     match beat.stage() {
-        // SAFETY: the driver calls this on the thread that runs the seat's stack, which is suspended.
-        STAGE_SOFT => unsafe { soften(seat) },
+        STAGE_SOFT => {
+            // SAFETY: the driver calls this on the thread that runs the seat's stack, which is suspended.
+            unsafe { soften(seat) };
+            beat.meet();
+        }
         STAGE_HARD => {
             seat.stage.store(STAGE_HARD, Relaxed);
             seat.zone.pending.store(STAGE_HARD, Relaxed);
         }
         _ => {}
-    }
-}
-
-/// # Safety
-/// The kernel calls it, for a signal that was set with [`set`].
-unsafe extern "C" fn on_fault(signal: c_int, info: *mut libc::siginfo_t, context: *mut c_void) {
-    // SAFETY: see the module's text.
-    unsafe {
-        let sp = stack_pointer(context);
-        if let Some(seat) = stack::seat_at(sp) {
-            let zone = seat.zone.zone.load(Relaxed);
-            if zone == ZONE_VM || zone == ZONE_ALLOC {
-                let address = if signal == libc::SIGSEGV { (*info).si_addr() as usize } else { 0 };
-                let overflow = stack::in_guard(sp) || (address != 0 && stack::in_guard(address));
-                let cause = if overflow { Cause::Stack } else { Cause::Fault };
-                if redirect(seat, context, Finish::Killed(cause)) {
-                    return;
-                }
-            }
-        }
-        forward(signal, info, context);
-    }
-}
-
-/// Passes a fault on to whoever handled it before us.
-///
-/// # Safety
-/// The arguments are what the kernel has passed to [`on_fault`].
-unsafe fn forward(signal: c_int, info: *mut libc::siginfo_t, context: *mut c_void) {
-    // SAFETY: what was installed before us is called as the kernel would have called it.
-    unsafe {
-        let Some(index) = FAULTS.iter().position(|&s| s == signal) else { return };
-        // A handler that stands over ours, and calls ours for what it doesn't know, comes here from inside the call below: it gets the
-        // one that was there before both. (One that jumped away left its mark, but is no caller of this.)
-        let here = (&raw const index) as usize;
-        let outer = FORWARDING.load(SeqCst);
-        let again = here < outer && outer - here < ALTERNATE_SIZE;
-        let table = if again { &FIRST } else { &BEFORE };
-        let Some(old) = table.get(index).and_then(|e| (e.load(SeqCst) as *const libc::sigaction).as_ref())
-        else {
-            return;
-        };
-        FORWARDING.store(here, SeqCst);
-        match old.sa_sigaction {
-            libc::SIG_IGN => {}
-            libc::SIG_DFL => {
-                // A real fault comes back at once and ends the process as it would have without us.
-                let mut action: libc::sigaction = mem::zeroed();
-                action.sa_sigaction = libc::SIG_DFL;
-                libc::sigaction(signal, &action, ptr::null_mut());
-                if (*info).si_code <= 0 {
-                    libc::raise(signal);
-                }
-            }
-            handler if old.sa_flags & libc::SA_SIGINFO != 0 => {
-                mem::transmute::<usize, Handler>(handler)(signal, info, context);
-            }
-            handler => mem::transmute::<usize, unsafe extern "C" fn(c_int)>(handler)(signal),
-        }
-        FORWARDING.store(outer, SeqCst);
     }
 }

@@ -75,6 +75,11 @@ impl Counter {
         self.allowed.get().is_some()
     }
 
+    /// Whether threads may have hooks of ours that count, or did: else there is nothing to note where one gives way to another.
+    pub fn has_hooks(&self) -> bool {
+        self.is_on() || self.lifted.get()
+    }
+
     /// Whether the allowance ended, and the run was left for that.
     pub fn has_ended(&self) -> bool {
         self.ended.get()

@@ -8,8 +8,8 @@
 //! is a type tag when there is no block yet.
 //!
 //! # Safety
-//! `allocate` follows `lua_Alloc`'s contract. Blocks are handed out once (see `blocks`), and nothing here calls Lua
-//! or keeps anything that needs dropping, for a stop may abandon the stack as soon as the heap is whole again.
+//! Blocks are handed out once (see `blocks`), and nothing here calls Lua or keeps anything that needs dropping, for a
+//! stop may abandon the stack as soon as the heap is whole again.
 #![allow(unsafe_code)]
 
 use std::cell::Cell;
@@ -61,14 +61,14 @@ pub struct Arena {
     pub(super) bins: [Cell<u32>; BINS],
 }
 
-const _: () = assert!(size_of::<Arena>() <= 2560);
+const _: () = assert!(size_of::<Arena>() <= 816);
 
 /// The first block's payload.
 const FIRST: usize = (size_of::<Arena>() + HEADER).next_multiple_of(UNIT);
 
 /// What is charged for a payload of `n` bytes.
 #[inline]
-fn charge_of(n: usize) -> usize {
+pub(super) fn charge_of(n: usize) -> usize {
     n.saturating_add(UNIT - 1) & !(UNIT - 1)
 }
 
@@ -121,7 +121,7 @@ impl Arena {
     }
 
     #[inline]
-    fn budget(&self) -> &Budget {
+    pub(super) fn budget(&self) -> &Budget {
         // SAFETY: the `Heap` holds the budget for as long as the arena lives.
         unsafe { &*self.budget.get() }
     }
@@ -167,33 +167,9 @@ impl Arena {
     }
 }
 
-/// The `lua_Alloc` of a heap; `ud` is its header.
-///
-/// # Safety
-/// `ud` is the header of a living heap; `ptr` is null or a block of it; nobody else is in this heap meanwhile.
-pub unsafe extern "C-unwind" fn allocate(
-    ud: *mut c_void,
-    ptr: *mut c_void,
-    osize: usize,
-    nsize: usize,
-) -> *mut c_void {
-    // SAFETY: the caller's promise.
-    let space = unsafe { Space::at(ud.cast()) };
-    let seat = space.seat.get();
-    if seat.is_null() {
-        return space.serve(ptr.cast(), osize, nsize).cast();
-    }
-    // SAFETY: whoever sets a seat takes it away before it goes.
-    let seat = unsafe { &*seat };
-    let prev = seat.enter_alloc();
-    let block = space.serve(ptr.cast(), osize, nsize);
-    seat.leave_alloc(prev);
-    block.cast()
-}
-
 impl Space {
-    #[inline]
-    fn serve(self, ptr: *mut u8, osize: usize, nsize: usize) -> *mut u8 {
+    #[inline(never)]
+    pub(super) fn serve(self, ptr: *mut u8, osize: usize, nsize: usize) -> *mut u8 {
         if ptr.is_null() {
             return if nsize == 0 { ptr } else { self.fresh(nsize) };
         }
@@ -207,7 +183,6 @@ impl Space {
         self.change(block, osize, nsize)
     }
 
-    #[inline]
     fn fresh(self, n: usize) -> *mut u8 {
         if n > self.size.get() || !self.charge(charge_of(n)) {
             return ptr::null_mut();

@@ -10,8 +10,8 @@
 //! ```
 //!
 //! Two free blocks never lie side by side: they are merged at once. Blocks on the quick lists count as taken.
-//! Free blocks sit in lists by size (TLSF): one list for each size below 512 bytes, 16 for each doubling above, and
-//! a bitmap of those that hold any. Behind the last block, from `top` to the break, everything is free.
+//! Free blocks sit in lists by size (TLSF): one list for each size below 512 bytes, 8 for each doubling up to
+//! 128 KiB, 2 for each above, and a bitmap of those that hold any. Behind the last block, from `top` to the break, everything is free.
 //!
 //! # Safety
 //! `Space` is a heap's base. Its private readers and writers take offsets of blocks that tile the slot; that these
@@ -32,11 +32,16 @@ pub(super) const MIN_BLOCK: usize = 32;
 pub(super) const ENDS: usize = 16;
 /// Blocks below this size have a list for each size.
 const EXACT: usize = 512;
-/// Number of lists: 32 exact ones, and 16 for each doubling up to 64 GiB.
-pub(super) const BINS: usize = 32 + 27 * 16;
+/// Above, there are 8 lists for each doubling up to this power of two, and then 2: all stand in every heap's header, and a small box should
+/// not pay with a page for what only a large one has.
+const FINE: usize = 17;
+const FINE_BINS: usize = (FINE - EXACT.ilog2() as usize) * 8;
+/// Number of lists: 32 exact ones, and those for each doubling up to 64 GiB.
+pub(super) const BINS: usize = EXACT / UNIT + FINE_BINS + (36 - FINE) * 2;
 pub(super) const BIN_WORDS: usize = BINS.div_ceil(64);
 /// Quick lists: payloads of up to 512 bytes.
-pub(super) const QUICK: usize = (512 + UNIT) / UNIT + 1;
+pub(super) const QUICK_MAX: usize = 512;
+pub(super) const QUICK: usize = (QUICK_MAX + UNIT) / UNIT + 1;
 
 const FREE: u64 = 1;
 const PREV_FREE: u64 = 2;
@@ -76,10 +81,13 @@ pub(super) fn block_size(n: usize) -> usize {
 #[inline]
 pub(super) fn bin_of(size: usize) -> usize {
     if size < EXACT {
-        size / UNIT
+        return size / UNIT;
+    }
+    let log = size.ilog2() as usize;
+    if log < FINE {
+        EXACT / UNIT + (log - EXACT.ilog2() as usize) * 8 + ((size >> (log - 3)) & 7)
     } else {
-        let log = size.ilog2() as usize;
-        32 + (log - 9) * 16 + ((size >> (log - 4)) & 15)
+        EXACT / UNIT + FINE_BINS + (log - FINE) * 2 + ((size >> (log - 1)) & 1)
     }
 }
 
@@ -133,7 +141,7 @@ impl Space {
     }
 
     #[inline]
-    fn set_half(self, at: usize, half: usize) {
+    pub(super) fn set_half(self, at: usize, half: usize) {
         // SAFETY: as in `half`. Offsets in units and page numbers fit: slots are at most 64 GiB.
         unsafe { self.ptr(at).cast::<u32>().write(half as u32) }
     }

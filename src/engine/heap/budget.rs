@@ -1,8 +1,8 @@
 //! The budget: how many bytes a box may hold, in a chain up to the first box.
 //!
 //! A byte charged to a box is charged to every box above it, and is granted only if each of them can bear it. What
-//! a node charged itself (`own`) is kept apart from what came from below, so that disposing of a box gives back
-//! exactly its own bytes.
+//! came from below is kept apart from what a node charged itself, so that disposing of a box gives back exactly its
+//! own bytes. A node that has none above it is charged by fewer steps (`charge_alone`): each block passes here twice.
 //!
 //! A chain belongs to one thread. All of `charge` and `release` is plain stores: a hard stop between two of them
 //! leaves the counters off by that one block.
@@ -15,8 +15,9 @@ pub struct Budget {
     used: Cell<usize>,
     peak: Cell<usize>,
     limit: Cell<usize>,
-    own: Cell<usize>,
-    /// What of `own` lies outside the heap.
+    /// What of `used` others charged, those below.
+    below: Cell<usize>,
+    /// What of its own lies outside the heap.
     outside: Cell<usize>,
     parent: Option<Rc<Budget>>,
 }
@@ -31,7 +32,7 @@ impl Budget {
             used: Cell::new(0),
             peak: Cell::new(0),
             limit: Cell::new(limit),
-            own: Cell::new(0),
+            below: Cell::new(0),
             outside: Cell::new(0),
             parent,
         })
@@ -68,7 +69,6 @@ impl Budget {
     /// The same, whatever the limits say.
     #[inline]
     pub fn charge_anyway(&self, n: usize) {
-        self.own.set(self.own.get().saturating_add(n));
         for b in self.chain() {
             let used = b.used.get().saturating_add(n);
             b.used.set(used);
@@ -76,6 +76,35 @@ impl Budget {
                 b.peak.set(used);
             }
         }
+        for b in self.chain().skip(1) {
+            b.below.set(b.below.get().saturating_add(n));
+        }
+    }
+
+    /// As [`Budget::charge`] for a small `n`, if nobody stands above and the limit allows; else nothing has happened.
+    #[inline(always)]
+    #[must_use]
+    pub(super) fn charge_alone(&self, n: usize) -> bool {
+        let used = self.used.get().wrapping_add(n);
+        if used > self.limit.get() || self.parent.is_some() {
+            return false;
+        }
+        self.used.set(used);
+        if used > self.peak.get() {
+            self.peak.set(used);
+        }
+        true
+    }
+
+    /// As [`Budget::release`], if nobody stands above; else nothing has happened.
+    #[inline(always)]
+    #[must_use]
+    pub(super) fn release_alone(&self, n: usize) -> bool {
+        if self.parent.is_some() {
+            return false;
+        }
+        self.used.set(self.used.get() - n.min(self.own()));
+        true
     }
 
     /// As [`Budget::charge`], for what lies outside the heap: buffers, and what others keep of the box.
@@ -97,24 +126,26 @@ impl Budget {
 
     /// Gives back all that was charged for the heap.
     pub fn close_heap(&self) {
-        self.release(self.own.get().saturating_sub(self.outside.get()));
+        self.release(self.own().saturating_sub(self.outside.get()));
     }
 
     /// Gives back `n` bytes that this node charged.
     #[inline]
     pub fn release(&self, n: usize) {
         // Never more than was charged: a box that has been closed has given everything back already.
-        let n = n.min(self.own.get());
-        self.own.set(self.own.get() - n);
+        let n = n.min(self.own());
         for b in self.chain() {
             b.used.set(b.used.get().saturating_sub(n));
+        }
+        for b in self.chain().skip(1) {
+            b.below.set(b.below.get().saturating_sub(n));
         }
     }
 
     /// Gives back whatever this node charged itself and still holds. Those below have closed before.
     pub fn close(&self) {
         self.outside.set(0);
-        self.release(self.own.get());
+        self.release(self.own());
     }
 
     /// Bytes held by this node and all below it.
@@ -128,9 +159,9 @@ impl Budget {
     }
 
     /// Bytes that this node charged itself.
-    #[cfg(test)]
+    #[inline]
     pub fn own(&self) -> usize {
-        self.own.get()
+        self.used.get().saturating_sub(self.below.get())
     }
 
     /// This node's limit; [`Budget::UNLIMITED`] for none.

@@ -5,7 +5,8 @@
 //! | `slots` | ranges of address space, recycled |
 //! | `reserve` | where those ranges come from |
 //! | `budget` | the chain of limits that each byte is charged to |
-//! | `arena` | the header and the `lua_Alloc` |
+//! | `arena` | the header, and how blocks are served |
+//! | `quick` | the `lua_Alloc`, and its shortest road |
 //! | `blocks` | how a heap is divided, and the lists of free blocks |
 //! | `copy` | a heap at rest as bytes, put back or made into another |
 //! | `image` | a fresh state as bytes, and copies made of it |
@@ -24,6 +25,7 @@ mod budget;
 mod copy;
 mod image;
 mod pages;
+mod quick;
 mod reserve;
 mod slots;
 #[cfg(not(feature = "luajit"))]
@@ -35,10 +37,11 @@ use std::rc::Rc;
 
 use super::objects;
 
-pub use arena::{allocate, Arena};
+pub use arena::Arena;
 pub use budget::Budget;
 pub use copy::{HeapCopy, HeapParts, Move, Moved};
 pub use image::Image;
+pub use quick::allocate;
 #[cfg(test)]
 pub use slots::page_size;
 pub use slots::{fork_lock, fork_unlock, Slot};

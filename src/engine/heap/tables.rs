@@ -5,7 +5,7 @@
 //! very same build are brought back. That it is right is seen by what was put in again (`gate::run`).
 //!
 //! # Safety
-//! A block is taken for a table by its size, its type tag, and pointers that lead to blocks; nodes are read as far as their own block reaches.
+//! A block is taken for a table by its length, its type tag, and pointers that lead to blocks; nodes are read as far as their own block reaches.
 #![allow(unsafe_code)]
 
 use std::os::raw::c_int;
@@ -13,7 +13,7 @@ use std::os::raw::c_int;
 use mlua::ffi::*;
 
 use super::arena::Arena;
-use super::blocks::{block_size, Space, HEADER, UNIT};
+use super::blocks::{block_size, Space, HEADER, MIN_BLOCK, UNIT};
 use super::Heap;
 
 /// Nodes that hold their keys' links behind them.
@@ -58,6 +58,11 @@ unsafe fn byte(at: usize) -> u8 {
 unsafe fn word(at: usize) -> u64 {
     // SAFETY: the caller's promise.
     unsafe { (at as *const u64).read() }
+}
+
+/// Whether a block of that size may be a table's: it may be a little longer than what was asked for.
+fn holds_table(size: usize) -> bool {
+    (block_size(TABLE)..block_size(TABLE) + MIN_BLOCK).contains(&size)
 }
 
 /// The nodes of a table: address and count.
@@ -122,15 +127,11 @@ impl Heap {
             // SAFETY: the block is in use and has a table's size; nodes are counted against their own block.
             unsafe {
                 let table = base + block;
-                if !space.is_free(block)
-                    && size == block_size(TABLE)
-                    && byte(table + TYPE) == LUA_TTABLE as u8
-                {
+                if !space.is_free(block) && holds_table(size) && byte(table + TYPE) == LUA_TTABLE as u8 {
                     let (first, count) = nodes(table);
                     let inside = first.wrapping_sub(base) < space.top.get()
                         && first % UNIT == 0
                         && first > base + HEADER;
-                    // A block may be a little longer than what was asked for.
                     let fits = |len| space.size_of(first - base) >= block_size(len);
                     if inside
                         && count.checked_mul(NODE).is_some_and(fits)

@@ -7,6 +7,7 @@ use super::blocks::{bin_of, Space, BINS, HEADER, MIN_BLOCK, UNIT};
 use super::pages::FOOTPRINT_SLACK;
 use super::slots::page_size;
 use super::*;
+use crate::engine::zone::Zone;
 
 mod copies;
 mod images;
@@ -30,8 +31,22 @@ impl Random {
     }
 }
 
+/// A heap whose allocator says that it is at work, as that of a box that runs: it then takes the shortest road.
 pub(super) fn heap(limit: usize) -> Heap {
-    Heap::create(Slot::take(1 << 30).unwrap(), Budget::new(limit, None)).unwrap()
+    let h = heap_of(Budget::new(limit, None));
+    seat(&h);
+    h
+}
+
+/// A heap as that of a box which is being made.
+pub(super) fn heap_of(budget: Rc<Budget>) -> Heap {
+    Heap::create(Slot::take(1 << 30).unwrap(), budget).unwrap()
+}
+
+pub(super) fn seat(h: &Heap) {
+    static ZONE: Zone = Zone::new();
+    // SAFETY: the heap lives.
+    unsafe { (*h.header()).seat.set(&ZONE) };
 }
 
 pub(super) fn alloc(h: &Heap, ptr: *mut u8, osize: usize, nsize: usize) -> *mut u8 {

@@ -63,6 +63,65 @@ fn a_heap_charges_the_chain_and_gives_all_of_it_back() {
     assert_eq!((top.used(), low.own()), (100, 100));
 }
 
+#[test]
+fn a_heap_below_others_charges_the_chain_on_each_road() {
+    let top = Budget::new(1000, None);
+    let low = Budget::new(Budget::UNLIMITED, Some(top.clone()));
+    let h = heap_of(low.clone());
+    seat(&h);
+    let p = alloc(&h, ptr::null_mut(), 8, 100);
+    let q = alloc(&h, ptr::null_mut(), 8, 100);
+    assert_eq!((top.used(), low.used(), top.own(), low.own(), h.live()), (224, 224, 0, 224, 224));
+    // From the quick list this time.
+    alloc(&h, p, 100, 0);
+    assert_eq!((top.used(), low.used(), h.live(), top.peak()), (112, 112, 112, 224));
+    assert_eq!(alloc(&h, ptr::null_mut(), 5, 100), p);
+    top.set_limit(224);
+    alloc(&h, q, 100, 0);
+    assert!(top.charge(1) && alloc(&h, ptr::null_mut(), 5, 100).is_null(), "the top is full");
+    assert_eq!((top.used(), top.own(), low.used(), h.live()), (113, 1, 112, 112));
+    drop(h);
+    assert_eq!((top.used(), low.used(), low.peak()), (1, 0, 224));
+}
+
+/// The same work in a heap that takes the shortest road and in one that doesn't: the same blocks, the same figures.
+#[test]
+fn the_short_road_leads_where_the_long_one_does() {
+    let limit = 40_000;
+    let heaps = [heap(limit), heap_of(Budget::new(limit, None))];
+    let mut r = Random(0xACE);
+    let mut held: Vec<([*mut u8; 2], usize)> = Vec::new();
+    let mut refused = 0;
+    for i in 0..20_000usize {
+        // Around the largest payload that has a quick list, and at both ends.
+        let n = [1, 24, 25, 1 + r.below(560), 500 + r.below(40), 504, 505, 512, 513][r.below(9)];
+        if held.is_empty() || r.below(9) < 5 {
+            let made = [0, 1].map(|at| alloc(&heaps[at], ptr::null_mut(), r.below(9), n));
+            assert_eq!(made[0].is_null(), made[1].is_null(), "step {i}");
+            match made[0].is_null() {
+                true => refused += 1,
+                false => held.push((made, n)),
+            }
+        } else {
+            let (blocks, n) = held.swap_remove(r.below(held.len()));
+            // Lua may be wrong about the size of a block: no more than the block is given back.
+            let told = if i % 7 == 0 { n + 1000 } else { n };
+            (0..2).for_each(|at| assert!(alloc(&heaps[at], blocks[at], told, 0).is_null()));
+        }
+        let offset = |at: usize| held.last().map(|b| b.0[at] as usize - heaps[at].header() as usize);
+        assert_eq!(offset(0), offset(1), "step {i}");
+        let figures = heaps.each_ref().map(|h| {
+            let budget = h.budget();
+            (h.live(), budget.used(), budget.own(), budget.peak(), h.footprint(), h.high_water())
+        });
+        assert_eq!(figures[0], figures[1], "step {i}");
+        if i % 1000 == 0 {
+            heaps.iter().for_each(check);
+        }
+    }
+    assert!(refused > 100, "the limit was met {refused} times");
+}
+
 /// Some allocating, growing and freeing. A block is refused exactly when the limit says so.
 fn script(limit: usize) {
     let h = heap(limit);

@@ -284,8 +284,8 @@
 -- @treturn string
 
 --- Brings a saved box back, in this process or another that runs the same builds of Lua and of this library.
--- An image is as powerful as machine code: restore only what is signed by a key of yours. In another process boxes below can't be brought
--- back yet; on LuaJIT nothing can, and in the same process only where the box's place is free.
+-- An image is as powerful as machine code: restore only what is signed by a key of yours. Boxes below come back with it. On LuaJIT a box
+-- comes back in the same process alone, and only where its place is free.
 -- @function restore
 -- @tparam string image
 -- @tparam[opt] table options `key` and `names` as for `box:save` (a function without a name raises when it is called), and those of `new`

@@ -136,6 +136,44 @@ describe("box:clone", function()
     box:dostring "collectgarbage() look()"
   end)
 
+  it("is made of a box whose collector is in any state, and goes on in that", function()
+    local generational = helpers.version == 52 or helpers.version == 54
+    local states = {
+      "collectgarbage 'stop'",
+      "collectgarbage 'stop' for i = 1, 2000 do local t = { { i }, {} } end",
+      "collectgarbage 'stop' collectgarbage 'restart'",
+      "collectgarbage('setpause', 1000) collectgarbage('setstepmul', 1)",
+      "collectgarbage('setpause', 0) collectgarbage('setstepmul', 100000)",
+      "collectgarbage() collectgarbage('step', 0)",
+      generational and "collectgarbage 'generational' for i = 1, 2000 do local t = { { i } } end",
+      generational and "collectgarbage 'generational' collectgarbage() collectgarbage 'incremental' collectgarbage('step', 1)",
+    }
+    local work = [[
+      local text = {}
+      for round = 1, 3 do
+        for i = 1, 300 do local t = { { i }, tostring(i), setmetatable({}, { __mode = "k" }) } t[3][t] = i end
+        text[round] = go(10)
+      end
+      for _, mode in ipairs { "collect", "step", "stop", "restart", "collect" } do collectgarbage(mode) text[#text + 1] = look() end
+      return table.concat(text, "\n")]]
+    for _, state in ipairs(states) do
+      if state then
+        local box = program()
+        box:dostring(state)
+        local copies = { box:clone(), sandbox.restore(box:save()) }
+        copies[3] = copies[1]:clone()
+        local was = helpers.version > 51 and box:dostring "return collectgarbage 'isrunning'"
+        local expected = box:dostring(work)
+        for i, copy in ipairs(copies) do
+          if helpers.version > 51 then assert.equal(was, copy:dostring "return collectgarbage 'isrunning'", state) end
+          assert.equal(expected, copy:dostring(work), ("%s: copy %d"):format(state, i))
+          copy:close()
+        end
+        box:close()
+      end
+    end
+  end)
+
   it("copies what finalizers wait for, each for itself", function()
     local box = helpers.box()
     box:dostring [[

@@ -7,7 +7,6 @@ use crate::gate::core::Core;
 use crate::gate::level::Level;
 use crate::gate::realm;
 use crate::gate::request::{Entry, Reply, Request};
-use crate::lua::compat::JIT;
 
 /// A program with everything in it that has addresses: suspended coroutines, shared upvalues, open and closed, weak tables, ephemerons, keys that are
 /// hashed by address, strings of both kinds, finalizers that make more garbage.
@@ -91,10 +90,8 @@ fn a_box_that_is_no_copy_is_closed_whole() {
 }
 
 #[test]
+#[cfg_attr(feature = "luajit", ignore = "LuaJIT hashes whole addresses: a heap works only where it lay")]
 fn clones_are_closed_whole() {
-    if JIT {
-        return; // It has none.
-    }
     all_shut(
         "box = sandbox.new() box:dostring(PROGRAM) box:dostring(PREPARE)
          one = box:clone() two = one:clone() fresh = box:clone()
@@ -104,10 +101,8 @@ fn clones_are_closed_whole() {
 }
 
 #[test]
+#[cfg_attr(feature = "luajit", ignore = "LuaJIT hashes whole addresses: a heap works only where it lay")]
 fn restored_boxes_are_closed_whole() {
-    if JIT {
-        return; // Below: one at a time.
-    }
     all_shut(
         "box = sandbox.new() box:dostring(PROGRAM) box:dostring(PREPARE)
          local image = box:save()
@@ -129,16 +124,21 @@ fn boxes_that_came_back_are_closed_whole() {
     );
 }
 
-#[test]
-fn boxes_below_are_closed_with_those_above() {
-    let code = "box = sandbox.new() box:opensandbox() box:dostring(PROGRAM)
+/// A box with two below it, one in the other, and functions of each that the other has.
+const TREE: &str = "box = sandbox.new() box:opensandbox() box:dostring(PROGRAM)
          box:dostring('PROGRAM = ...', PROGRAM)
          box:dostring 'below = sandbox.new() below:opensandbox() below:dostring(PROGRAM)'
          box:dostring 'below:dostring [[ third = sandbox.new() third:dostring \"t = {} t[t] = t\" ]]'
          box:dostring 'f = below:get \"look\" below:set(\"up\", look)'
          box:dostring(PREPARE)";
-    all_shut(code, 1);
-    if !JIT {
-        all_shut(&format!("{code} copy = box:clone() copy:dostring 'f() below:dostring \"up()\"'"), 2);
-    }
+
+#[test]
+fn boxes_below_are_closed_with_those_above() {
+    all_shut(TREE, 1);
+}
+
+#[test]
+#[cfg_attr(feature = "luajit", ignore = "LuaJIT hashes whole addresses: a heap works only where it lay")]
+fn clones_of_boxes_below_are_closed_with_those_above() {
+    all_shut(&format!("{TREE} copy = box:clone() copy:dostring 'f() below:dostring \"up()\"'"), 2);
 }

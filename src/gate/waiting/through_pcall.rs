@@ -16,7 +16,7 @@ fn key() -> *const c_void {
 
 /// Message handler of the call. Its upvalue is `xpcall`: there the host's part of a traceback ends.
 fn handler(s: State) -> c_int {
-    let end = End::Caller(s.pointer(State::upvalue(1)) as usize);
+    let end = End::Caller(s.pointer(State::upvalue(1)));
     trace::note_up_to(s, Level::of(s), end)
 }
 

@@ -1,5 +1,8 @@
 //! The io library of a box: its three streams, streams over functions of its own, and the files that were granted to it.
 
+mod lines;
+mod reading;
+
 use std::ffi::c_void;
 use std::os::raw::c_int;
 
@@ -108,77 +111,6 @@ fn push_default(s: State, which: Stream) {
     }
 }
 
-/// What the format at `arg` asks for; the star in front is left to the caller in every Lua.
-fn format_at(s: State, arg: c_int) -> Format {
-    if s.kind(arg) == Kind::Number {
-        let n = s.check_integer(arg);
-        return Format::Count(usize::try_from(n).unwrap_or(usize::MAX / 2));
-    }
-    let text = match s.bytes(arg) {
-        Some(text) => text,
-        None if compat::V51 || compat::V52 => s.arg_error(arg, c"invalid option"),
-        None => s.check_bytes(arg),
-    };
-    let letter = match text {
-        [b'*', rest @ ..] => rest.first(),
-        _ => text.first(),
-    };
-    let letter = letter.copied().unwrap_or(0);
-    match letter {
-        b'n' => Format::Number,
-        b'l' => Format::Line { keep: false },
-        b'L' if !compat::V51 || compat::JIT => Format::Line { keep: true },
-        b'a' => Format::All,
-        _ => s.arg_error(arg, c"invalid format"),
-    }
-}
-
-/// Reads by the formats from `first` to `last` from the handle at `index`; pushes the results: how many.
-fn read_by(s: State, index: c_int, first: c_int, last: c_int) -> c_int {
-    let index = s.absolute(index);
-    s.check_stack(last - first + 12, c"too many arguments");
-    if first > last {
-        return read_one(s, index, Format::Line { keep: false });
-    }
-    let mut results = 0;
-    for arg in first..=last {
-        let n = read_one(s, index, format_at(s, arg));
-        results += n;
-        if n != 1 {
-            // A failure stands alone.
-            return n;
-        }
-        if s.is_nil(-1) {
-            break;
-        }
-    }
-    results
-}
-
-fn read_one(s: State, index: c_int, format: Format) -> c_int {
-    match format {
-        // Nothing may be read by a length that no string can have.
-        Format::Count(n) if n >= usize::MAX / 2 => {
-            s.push_cstr(c"not enough memory");
-            s.error()
-        }
-        format => stream::read(s, index, format),
-    }
-}
-
-/// `io.read(...)`
-fn read(s: State) -> c_int {
-    let n = s.top();
-    push_default(s, Stream::In);
-    read_by(s, -1, 1, n)
-}
-
-/// `file:read(...)`
-fn file_read(s: State) -> c_int {
-    check_open(s, 1);
-    read_by(s, 1, 2, s.top())
-}
-
 /// Writes the arguments from `first` to `last` to the handle at `index`.
 fn write_by(s: State, index: c_int, first: c_int, last: c_int) -> c_int {
     let index = s.absolute(index);
@@ -246,95 +178,6 @@ fn file_write(s: State) -> c_int {
     }
     check_open(s, 1);
     write_by(s, 1, 2, n)
-}
-
-/// What is added to the number of formats behind `lines` where the file is to be closed at its end.
-const TO_CLOSE: c_int = 1000;
-
-/// The iterator behind `lines`: upvalues are the handle, the number of formats, and the formats.
-fn next_line(s: State) -> c_int {
-    s.set_top(0);
-    s.copy(State::upvalue(1));
-    if is_open(s, 1) != Some(true) {
-        s.raise(if compat::JIT { c"attempt to use a closed file" } else { c"file is already closed" });
-    }
-    let number = s.number(State::upvalue(2)) as c_int;
-    let (formats, closing) = (number % TO_CLOSE, number >= TO_CLOSE);
-    s.check_stack(formats + 12, c"too many arguments");
-    for i in 0..formats {
-        s.copy(State::upvalue(3 + i));
-    }
-    let n = read_by(s, 1, 2, 1 + formats);
-    if n == 3 && s.is_nil(-3) && s.kind(-2) == Kind::String && s.kind(-1) == Kind::Number && formats < 3 {
-        s.pop(1);
-        s.push_where(1);
-        s.insert(-2);
-        s.concat(2);
-        s.error();
-    }
-    if closing && s.is_nil(-n) {
-        stream::close(s, 1);
-        return 0;
-    }
-    n
-}
-
-/// The same without formats.
-fn next_plain_line(s: State) -> c_int {
-    if stream::read_line_at_once(s) {
-        return 1;
-    }
-    next_line(s)
-}
-
-/// Pushes the iterator over the handle at 1, by the formats from 2 on.
-fn push_lines(s: State, closing: bool) -> c_int {
-    let formats = if compat::V51 && !compat::JIT { 0 } else { s.top() - 1 };
-    if formats > 250 {
-        s.arg_error(252, c"too many arguments");
-    }
-    s.set_top(1 + formats);
-    s.copy(1);
-    s.push_number(f64::from(formats + if closing { TO_CLOSE } else { 0 }));
-    for i in 0..formats {
-        s.copy(2 + i);
-    }
-    let next = if formats == 0 { function(next_plain_line) } else { function(next_line) };
-    s.push_closure(next, 2 + formats);
-    1
-}
-
-/// `io.lines([name, ...])`
-fn lines(s: State) -> c_int {
-    if s.is_none_or_nil(1) {
-        if compat::V51 && !compat::JIT && s.top() > 0 {
-            s.type_error(1, c"FILE*");
-        }
-        if s.top() == 0 {
-            s.push_nil();
-        }
-        push_default(s, Stream::In);
-        s.replace(1);
-        return push_lines(s, false);
-    }
-    s.check_bytes(1);
-    file::open_or_raise(s, 1, Mode::READ);
-    s.replace(1);
-    push_lines(s, true);
-    if !compat::CLOSING {
-        return 1;
-    }
-    // A generic `for` closes the file where it ends, however it ends.
-    s.push_nil();
-    s.push_nil();
-    s.copy(1);
-    4
-}
-
-/// `file:lines(...)`
-fn file_lines(s: State) -> c_int {
-    check_open(s, 1);
-    push_lines(s, false)
 }
 
 /// `io.type(v)`
@@ -466,8 +309,8 @@ const METAMETHODS: &[Entry] = &[(c"__gc", function(file_gc)), (c"__tostring", fu
 const METHODS: &[Entry] = &[
     (c"close", function(file_close)),
     (c"flush", function(file_flush)),
-    (c"lines", function(file_lines)),
-    (c"read", function(file_read)),
+    (c"lines", function(lines::file_lines)),
+    (c"read", function(reading::file_read)),
     (c"seek", function(file_seek)),
     (c"setvbuf", function(file_setvbuf)),
     (c"write", function(file_write)),
@@ -478,10 +321,10 @@ const FUNCTIONS: &[Entry] = &[
     (c"close", function(close)),
     (c"flush", function(flush)),
     (c"input", function(input)),
-    (c"lines", function(lines)),
+    (c"lines", function(lines::lines)),
     (c"open", function(file::open)),
     (c"output", function(output)),
-    (c"read", function(read)),
+    (c"read", function(reading::read)),
     (c"type", function(kind)),
     (c"write", function(write)),
 ];

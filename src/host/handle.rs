@@ -4,21 +4,21 @@
 //! A handle's userdata holds the box's number; it is recognised by its metatable, which no script can set.
 #![allow(unsafe_code)]
 
+mod streams;
+
 use std::mem;
 use std::os::raw::{c_int, c_void};
 
 use super::copies;
-use super::driver_io;
 use super::journal;
 use super::options::flatten;
 use crate::gate::decode::decode;
 use crate::gate::encode::{Encoder, Side};
 use crate::gate::level::Level;
-use crate::gate::link::{self, field, Link};
+use crate::gate::link::{self, Link};
 use crate::gate::realm;
-use crate::gate::request::{Bound, Entry as Into, Id, Request, Stream};
+use crate::gate::request::{Entry as Into, Id, Request};
 use crate::gate::waiting::{self, wrap, Road, DIRECT};
-use crate::guest;
 use crate::lua::{compat, function, Entry, Kind, State};
 
 static KEY: u8 = 0;
@@ -364,75 +364,11 @@ fn push_kept(s: State, index: i64) {
     s.remove(-2);
 }
 
-fn bind(s: State, stream: Stream) -> c_int {
-    let level = Level::of(s);
-    let id = check(s, level);
-    let index = field::STREAMS + stream.index() as i64;
-    if s.top() < 2 {
-        push_kept(s, index);
-        return 1;
-    }
-    s.set_top(2);
-    let bound = if s.is_nil(2) { Bound::Nothing } else { stream_at(s, level, 2) };
-    keep(s, index);
-    level.ask(s, Request::Bind { id, stream, bound }, Level::nothing());
-    1
-}
-
-/// Bare: the open stream at `arg`.
-fn stream_at(s: State, level: Level, arg: c_int) -> Bound {
-    match level {
-        Level::Host(_) => match driver_io::host_file(s, arg) {
-            Some(Ok(address)) => Bound::File(address),
-            Some(Err(_)) => s.raise(c"attempt to use a closed file"),
-            None => s.type_error(arg, c"FILE*"),
-        },
-        Level::Box(_) => match guest::io::is_open(s, arg) {
-            Some(true) => Bound::Object,
-            Some(false) => s.raise(c"attempt to use a closed file"),
-            None => s.type_error(arg, c"FILE*"),
-        },
-    }
-}
-
-/// `box:stdin([file])`
-fn stdin(s: State) -> c_int {
-    bind(s, Stream::In)
-}
-
-/// `box:stdout([file])`
-fn stdout(s: State) -> c_int {
-    bind(s, Stream::Out)
-}
-
-/// `box:stderr([file])`
-fn stderr(s: State) -> c_int {
-    bind(s, Stream::Err)
-}
-
-/// `box:env([t])`
-fn env(s: State) -> c_int {
-    let level = Level::of(s);
-    let id = check(s, level);
-    if s.top() < 2 {
-        push_kept(s, field::ENVIRONMENT);
-        return 1;
-    }
-    s.set_top(2);
-    if !matches!(s.kind(2), Kind::Nil | Kind::Table | Kind::Function) {
-        s.type_error(2, c"table or function");
-    }
-    keep(s, field::ENVIRONMENT);
-    let set = !s.is_nil(2);
-    level.ask(s, Request::Environment { id, set }, Level::nothing());
-    1
-}
-
 const METHODS: &[Entry] = &[
-    (c"stdin", function(stdin)),
-    (c"stdout", function(stdout)),
-    (c"stderr", function(stderr)),
-    (c"env", function(env)),
+    (c"stdin", function(streams::stdin)),
+    (c"stdout", function(streams::stdout)),
+    (c"stderr", function(streams::stderr)),
+    (c"env", function(streams::env)),
     (c"opensandbox", function(opensandbox)),
     (c"dofile", function(dofile)),
     (c"dostring", function(dostring)),

@@ -8,27 +8,26 @@
 //! of one below it. Whatever was begun after an activation goes with it when it is stopped.
 
 mod entry;
+mod finish;
 mod short;
 mod stop;
 
 use std::rc::Rc;
 
 pub(super) use entry::{abandon, forget, from_host, go_on};
+use finish::ended;
 pub(super) use short::call as short;
 pub(super) use short::Long;
 pub use short::Short;
 
 use super::answer::{self, Answer, Place};
-use super::copies;
-use super::core::{Core, Status};
+use super::core::Core;
 use super::counting;
 use super::exchange::Exchange;
-use super::image;
 use super::journal::{record, tape};
 use super::level::Level;
-use super::making;
 use super::meter::Meter;
-use super::realm::{dispose, Realm};
+use super::realm::Realm;
 use super::request::{Entry, Reply, Request};
 use super::run::{self, Run};
 use super::serve::direct::Direct;
@@ -313,112 +312,6 @@ impl Driver<'_> {
             Some(waiter) => self.reply_to(waiter, reply),
             None => Step::Done(Reply::NoMemory),
         }
-    }
-
-    /// The last activation has ended.
-    fn finished(&mut self, outcome: Reply, exited: bool) -> Step {
-        self.meter.settle();
-        let Some(Activation { task, run, owner }) = self.activations.pop() else {
-            return Step::Done(Reply::NoMemory);
-        };
-        let core = Rc::clone(&run.core);
-        // After an exit the thread has been left in the middle of its call.
-        core.threads.give_back(run.thread, !exited);
-        let (entry, exchange) = (run.entry, run.exchange.get());
-        let mut reply = outcome;
-        if run.by_scalars.get() && !exited {
-            reply = answer::values(exchange, |w| self.realm.scalars.write(w));
-        }
-        if exited {
-            reply = answer::values(exchange, |_| Ok(()));
-        }
-        if core.tape.is_recording() && entry.is_call() {
-            tape::ended(&core, &run, reply);
-        }
-        if exited {
-            task.abandon();
-            drop(run);
-        } else {
-            self.realm.workers.give_back(task, run);
-        }
-        if entry == Entry::Rehash && reply == Reply::Values {
-            if let Some(next) = copies::rehashed(self.realm, &core) {
-                ended(self.realm, &core, self.meter.charged_at());
-                return match self.activate(next, entry, exchange, owner) {
-                    Ok(()) => Step::Go(Message::Go),
-                    Err(reply) => Step::Done(reply),
-                };
-            }
-        }
-        if entry == Entry::Check {
-            if reply != Reply::Values {
-                return self.reopen(core, exchange, owner);
-            }
-            image::tested(true);
-        }
-        if entry.is_opening() {
-            reply = self.opened(&core, entry, reply, exchange);
-        }
-        if core.tape.is_recording() && entry.is_call() {
-            reply = record::end_of_call(self.root, &core, exchange, reply);
-        }
-        ended(self.realm, &core, self.meter.charged_at());
-        match owner {
-            None => Step::Done(reply),
-            Some(owner) => self.reply_to(owner, reply),
-        }
-    }
-
-    /// A box has been made, or not.
-    fn opened(&self, core: &Rc<Core>, entry: Entry, reply: Reply, exchange: *mut Exchange) -> Reply {
-        if reply == Reply::Values && !matches!(entry, Entry::Open | Entry::Check) {
-            return reply;
-        }
-        if reply == Reply::Values {
-            image::offer(core);
-            let id = core.id;
-            return answer::values(exchange, |w| w.float(id.0 as f64));
-        }
-        self.realm.close(core.id);
-        reply
-    }
-
-    /// A copy of the image is no good: the box is opened the long way.
-    fn reopen(&mut self, core: Rc<Core>, exchange: *mut Exchange, owner: Option<usize>) -> Step {
-        image::tested(false);
-        ended(self.realm, &core, self.meter.charged_at());
-        let opened = if making::empty(&core) {
-            self.activate(Rc::clone(&core), Entry::Open, exchange, owner)
-        } else {
-            Err(Reply::NoMemory)
-        };
-        match (opened, owner) {
-            (Ok(()), _) => Step::Go(Message::Go),
-            (Err(reply), owner) => {
-                self.realm.close(core.id);
-                match owner {
-                    None => Step::Done(reply),
-                    Some(owner) => self.reply_to(owner, reply),
-                }
-            }
-        }
-    }
-}
-
-/// One call less is under way in the box since `now`; what was put off until then is done.
-fn ended(realm: &Realm, core: &Core, now: u64) {
-    core.running.set(core.running.get().saturating_sub(1));
-    if core.running.get() == 0 {
-        core.end_call(now);
-    }
-    if matches!(core.status.get(), Status::Killed(_)) {
-        // Their handles go with its heap.
-        realm.close_below(core);
-    }
-    if matches!(core.status.get(), Status::Killed(_))
-        || (core.status.get() == Status::Closed && core.running.get() == 0)
-    {
-        dispose(core);
     }
 }
 

@@ -77,6 +77,9 @@ describe("safelua", function()
     has(err, "instructions limit of 10000 instructions exceeded")
     _, err = run(125, { "--memory", "1M", "-e", "local s = 'x' while true do s = s .. s end" })
     has(err, "safelua: not enough memory")
+    -- In other words on 5.3.
+    _, err = run(125, { "--memory", "1M", "-e", "local s = ('xy'):rep(2^20)" })
+    has(err, "not enough memory")
   end)
 
   it("stops a script that waits for input in vain by its limit on real time", function()

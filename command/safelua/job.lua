@@ -180,6 +180,12 @@ function Job:ended(ok, value)
     self:save_image()
 end
 
+-- Whether it is Lua's own error for want of memory. The string buffers of Lua 5.3 have another one, with the position before it.
+local function ran_out_of_memory(value)
+    return value == "not enough memory"
+        or type(value) == "string" and value:find("not enough memory for buffer allocation$") ~= nil
+end
+
 --- The exit status and the words for what a call raised.
 function Job:failed(value)
     local status, kind = self.box:status()
@@ -196,7 +202,7 @@ function Job:failed(value)
     end
     if kind then
         return TIMES[kind] and 124 or 125, text, kind
-    elseif value == "not enough memory" then
+    elseif ran_out_of_memory(value) then
         return 125, text
     end
     return 1, text

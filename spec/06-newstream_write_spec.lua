@@ -4,14 +4,7 @@
 local helpers = require "spec.helpers"
 local sandbox = require "sandbox"
 
-local raises = helpers.raises
-
-local function content(path)
-  local file = assert(io.open(path, "rb"))
-  local text = file:read("*a")
-  file:close()
-  return text
-end
+local raises, content = helpers.raises, helpers.content
 
 -- what `write` gives where all is well
 local function is_success(handle, ...)

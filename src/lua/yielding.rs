@@ -91,23 +91,12 @@ mod gaps {
     }
 
     /// Any thread but the main one; where it can't after all, `lua_pcallk` does as `lua_pcall`.
-    ///
-    /// # Safety
-    /// A valid state with a free slot.
-    pub unsafe fn can_yield(state: *mut lua_State) -> bool {
-        super::is_coroutine(state)
-    }
+    pub use super::is_coroutine as can_yield;
 }
 
 #[cfg(feature = "luajit")]
 mod gaps {
-    use super::*;
-
-    /// # Safety
-    /// A valid state with a free slot.
-    pub unsafe fn can_yield(state: *mut lua_State) -> bool {
-        super::is_coroutine(state)
-    }
+    pub use super::is_coroutine as can_yield;
 }
 
 #[cfg(feature = "lua51")]
@@ -207,7 +196,7 @@ mod gaps {
 /// # Safety
 /// A valid state with a free slot.
 #[cfg_attr(any(feature = "lua53", feature = "lua54", feature = "lua55"), allow(dead_code))]
-unsafe fn is_coroutine(state: *mut lua_State) -> bool {
+pub unsafe fn is_coroutine(state: *mut lua_State) -> bool {
     let main = lua_pushthread(state) != 0;
     lua_settop(state, -2);
     !main

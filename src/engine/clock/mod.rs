@@ -273,12 +273,18 @@ thread_local! {
     static TICKET: Ticket = const { Ticket { beat: Cell::new(ptr::null()), stack: Cell::new(ptr::null_mut()) } };
 }
 
+/// The calling thread's beat, if it has had one; it may be from before a fork.
+#[inline(always)]
+fn last_beat() -> Option<&'static Beat> {
+    let beat = TICKET.try_with(|ticket| ticket.beat.get()).unwrap_or(ptr::null());
+    // SAFETY: beats are leaked, see the module's text.
+    unsafe { beat.as_ref() }
+}
+
 /// The calling thread's beat, if it has had one in this process.
 #[inline(always)]
 pub fn known_beat() -> Option<&'static Beat> {
-    let beat = TICKET.try_with(|ticket| ticket.beat.get()).unwrap_or(ptr::null());
-    // SAFETY: beats are leaked, see the module's text.
-    unsafe { beat.as_ref() }.filter(|beat| beat.forks.load(Relaxed) == FORKS.load(Relaxed))
+    last_beat().filter(|beat| beat.forks.load(Relaxed) == FORKS.load(Relaxed))
 }
 
 /// The calling thread's beat; `None` where the thread is ending or can't be watched.

@@ -1,15 +1,10 @@
 //! The host's own code in the middle of a box's request, and what the box's thread can be asked about meanwhile.
-//!
-//! # Safety
-//! Beats are leaked, see [`super`].
-#![allow(unsafe_code)]
 
 use std::cell::Cell;
-use std::ptr;
 use std::sync::atomic::Ordering::*;
 
 use super::span::{Span, Spent};
-use super::{Beat, TICKET};
+use super::{last_beat, Beat};
 
 thread_local! {
     /// How many boxes were closed while they were being run.
@@ -19,9 +14,7 @@ thread_local! {
 /// Runs the host's own code in the middle of a box's request: its CPU time is not the box's, and no deadline is watched meanwhile.
 /// Where one has passed by then, or a box that is being run was closed, [`is_overdue`] says so.
 pub fn outside<R>(f: impl FnOnce() -> R) -> R {
-    let beat = TICKET.try_with(|ticket| ticket.beat.get()).unwrap_or(ptr::null());
-    // SAFETY: beats are leaked, see the module's text.
-    match unsafe { beat.as_ref() } {
+    match last_beat() {
         Some(beat) if beat.armed.load(Relaxed) != 0 => {
             beat.disarm();
             let (cpu, wall) = (beat.cpu.load(Relaxed), beat.wall.load(Relaxed));
@@ -42,25 +35,19 @@ pub fn outside<R>(f: impl FnOnce() -> R) -> R {
     }
 }
 
-fn with_beat<R>(f: impl FnOnce(&Beat) -> R) -> Option<R> {
-    let beat = TICKET.try_with(|ticket| ticket.beat.get()).unwrap_or(ptr::null());
-    // SAFETY: beats are leaked, see the module's text.
-    unsafe { beat.as_ref() }.map(f)
-}
-
 /// Whether the watchdog has a deadline to look at for this thread.
 pub fn is_watched() -> bool {
-    with_beat(|beat| beat.armed.load(Relaxed) != 0).unwrap_or(false)
+    last_beat().is_some_and(|beat| beat.armed.load(Relaxed) != 0)
 }
 
 /// Whether a stop of the run under way on this thread has been asked for.
 pub fn is_stopping() -> bool {
-    with_beat(|beat| beat.stage() != 0).unwrap_or(false)
+    last_beat().is_some_and(|beat| beat.stage() != 0)
 }
 
 /// Whether the request under way is for a box that can't go on.
 pub fn is_overdue() -> bool {
-    with_beat(|beat| beat.own.overdue.load(Relaxed)).unwrap_or(false)
+    last_beat().is_some_and(|beat| beat.own.overdue.load(Relaxed))
 }
 
 /// Notes that a box was closed while it was being run.

@@ -10,7 +10,7 @@ mod ways;
 
 use std::cell::{Cell, RefCell};
 use std::mem;
-use std::os::raw::{c_int, c_void};
+use std::os::raw::c_int;
 use std::panic::{catch_unwind, AssertUnwindSafe};
 use std::rc::Rc;
 
@@ -31,7 +31,7 @@ use super::trace::Trace;
 use super::waiting;
 use super::workers::Workers;
 use crate::engine::{clock, luajit};
-use crate::lua::{function, State};
+use crate::lua::{function, Key, State};
 pub use forgotten::{collect_forgotten, collect_marks};
 use forgotten::{CROWD, MARKED};
 pub use ways::{abandon, begin, call_short, cross, go_on, go_on_long};
@@ -75,15 +75,11 @@ pub fn index_of(id: Id) -> usize {
     (id.0 & ((1 << INDEX_BITS) - 1)) as usize
 }
 
-static KEY: u8 = 0;
-
-fn key() -> *const c_void {
-    &KEY as *const u8 as *const c_void
-}
+static REALM: Key = Key::new();
 
 /// Bare: makes the realm of a host state if it has none.
 pub fn open(s: State) {
-    s.registry_get(key());
+    s.registry_get(&REALM);
     let there = !s.userdata(-1).is_null();
     s.pop(1);
     if there {
@@ -117,7 +113,7 @@ pub fn open(s: State) {
     s.push_bool(false);
     s.raw_set_field(-2, c"__metatable");
     s.set_metatable(-2);
-    s.registry_set(key());
+    s.registry_set(&REALM);
     super::link::open(s, false);
     waiting::open(s);
     direct::open(s);
@@ -125,7 +121,7 @@ pub fn open(s: State) {
 
 /// Bare: the realm of a host state.
 pub fn of(s: State) -> *mut Realm {
-    s.registry_get(key());
+    s.registry_get(&REALM);
     let place = s.userdata(-1) as *mut Realm;
     s.pop(1);
     if place.is_null() {

@@ -10,7 +10,7 @@ use std::ptr;
 use std::rc::Rc;
 
 use super::answer;
-use super::core::Core;
+use super::core::{self, Core};
 use super::driver::{self, Outcome, Work};
 use super::exchange::Exchange;
 use super::realm::Realm;
@@ -261,9 +261,12 @@ pub fn close(realm: &Realm, core: &Core) {
     }
 }
 
-/// The host's state ends: nobody waits any more.
+/// The host's state ends: nobody waits any more, and no memory is left here.
 pub fn shut(realm: &Realm) {
-    let all = std::mem::take(&mut *realm.parking.all.borrow_mut());
+    let parking = &realm.parking;
+    let all = std::mem::take(&mut *parking.all.borrow_mut());
+    core::clear(&parking.free);
+    core::clear(&parking.chains);
     for parked in all.into_iter().flatten() {
         if let Stage::Waits(work) = parked.stage {
             driver::abandon(realm, parked.root, work);

@@ -14,6 +14,7 @@ use std::os::raw::c_int;
 use std::panic::{catch_unwind, AssertUnwindSafe};
 use std::rc::Rc;
 
+use super::copies::Total;
 use super::core::{Core, Status};
 use super::driver;
 use super::exchange::Desk;
@@ -60,7 +61,7 @@ pub struct Realm {
     pub spare: Spare,
     open: Cell<bool>,
     /// Bytes that all marks of boxes take.
-    pub marked: Rc<Cell<usize>>,
+    pub marked: Total,
     /// How much that may be before those of forgotten marks are collected.
     most_marked: Cell<usize>,
     /// How many boxes there may be before the next one has the handles of forgotten ones collected.
@@ -101,7 +102,7 @@ pub fn open(s: State) {
         workers: Workers::default(),
         spare: Spare::default(),
         open: Cell::new(true),
-        marked: Rc::default(),
+        marked: Total::default(),
         most_marked: Cell::new(MARKED),
         crowd: Cell::new(CROWD),
     };
@@ -160,6 +161,7 @@ impl Realm {
         *self.trace.borrow_mut() = Trace::default();
         self.workers.dismiss();
         self.spare.clear();
+        self.marked.clear();
     }
 
     pub fn is_open(&self) -> bool {

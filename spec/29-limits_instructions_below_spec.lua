@@ -9,15 +9,8 @@ local MANY = 1e12
 describe("instructions of nested boxes", function()
   after_each(helpers.tidy)
 
-  --- A box that may make boxes.
-  local function outer(limit)
-    local box = helpers.box { instructions = limit }
-    box:opensandbox()
-    return box
-  end
-
   it("are charged to the box and each above it", function()
-    local box = outer(MANY)
+    local box = helpers.opened { instructions = MANY }
     local own, middle, inner = box:dostring([[
       local middle = sandbox.new { instructions = 1e9 }
       middle:opensandbox()
@@ -33,7 +26,7 @@ describe("instructions of nested boxes", function()
 
   it("end by the box's own limit: those above go on", function()
     for _ = 1, 5 do
-      local box = outer(MANY)
+      local box = helpers.opened { instructions = MANY }
       local message, status, kind, used, again = box:dostring([[
         local box = sandbox.new { instructions = 5000 }
         local ok, message = pcall(box.dostring, box, "while true do end")
@@ -51,7 +44,7 @@ describe("instructions of nested boxes", function()
 
   it("end by the limit of a box above: that one is named, and those below it run again", function()
     for _, asked in ipairs { "", "{ instructions = 1e9 }", "{ instructions = math.huge }" } do
-      local box = outer(5000)
+      local box = helpers.opened { instructions = 5000 }
       raises(function()
         box:dostring(("inner = sandbox.new(%s) kept = 0 while true do pcall(inner.dostring, inner, 'while true do end') kept = 1 end")
           :format(asked))
@@ -66,7 +59,7 @@ describe("instructions of nested boxes", function()
 
   it("are stopped by whichever allowance ends first, three boxes deep", function()
     local function deep(a, b, c)
-      local box = outer(a)
+      local box = helpers.opened { instructions = a }
       box:set("b", b) box:set("c", c)
       local ok, message = pcall(box.dostring, box, [[
         local middle = sandbox.new { instructions = b }
@@ -93,7 +86,7 @@ describe("instructions of nested boxes", function()
   end)
 
   it("are not to be had by making boxes", function()
-    local box = outer(20000)
+    local box = helpers.opened { instructions = 20000 }
     raises(function()
       box:dostring("while true do local b = sandbox.new { instructions = 1e9 } b:limits { instructions = math.huge } "
         .. "b:dostring('for i = 1, 100 do end') b:close() end")

@@ -4,7 +4,7 @@
 //! |---|---|
 //! | [`request`] | all that a level can ask of the one above it, and the answers |
 //! | [`parcel`], [`encode`], [`decode`], [`path`] | values as bytes; where one sits that can't be |
-//! | [`exchange`], [`memo`] | the buffers of one crossing, and the desk that lends them |
+//! | [`exchange`], [`pen`], [`memo`] | the buffers of one crossing, and the desk that lends them |
 //! | [`link`], [`proxy`] | functions that cross: exports, proxies, releases |
 //! | [`streams`] | file handles that cross |
 //! | [`ledger`], [`transit`] | what of that lies outside both heaps; what is on its way |
@@ -59,6 +59,7 @@ pub mod options;
 pub mod parcel;
 pub mod parked;
 mod path;
+mod pen;
 mod places;
 pub mod proxy;
 pub mod random;

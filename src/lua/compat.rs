@@ -9,8 +9,11 @@ use std::ptr;
 
 use mlua::ffi::*;
 
+#[cfg_attr(not(feature = "luajit"), path = "compat/no_ffi.rs")]
+mod ffi;
 mod libraries;
 
+pub use ffi::prepare;
 pub use libraries::open_pure_libraries;
 
 /// The code in a chunk is text: what to hand to `lua_load`'s mode.
@@ -132,11 +135,17 @@ pub unsafe fn is_integer(state: *mut lua_State, index: c_int) -> bool {
 /// Compiles text; bytecode is refused in every version, with the words of Lua 5.2 and later.
 ///
 /// # Safety
-/// A valid state with a free slot; `code` has `len` bytes, `name` is a string.
+/// A valid state with four free slots; `code` has `len` bytes, `name` is a string.
 pub unsafe fn load_text(state: *mut lua_State, code: *const u8, len: usize, name: *const c_char) -> c_int {
     if V51 && len > 0 && !code.is_null() && *code == 0x1b {
         lua_pushstring(state, c"attempt to load a binary chunk (mode is 't')".as_ptr());
         return LUA_ERRSYNTAX;
+    }
+    if JIT && !code.is_null() {
+        let status = prepare(state, Some(std::slice::from_raw_parts(code, len)));
+        if status != LUA_OK {
+            return status;
+        }
     }
     luaL_loadbufferx(state, code as *const c_char, len, name, TEXT.as_ptr())
 }

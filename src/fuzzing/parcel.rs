@@ -88,12 +88,29 @@ pub fn parcel(data: &[u8]) {
     });
 }
 
+/// What a program's values are sent as, as something to feed to [`parcel`]; `None` for what is no program, or where they can't cross.
+#[cfg(test)]
+pub fn sent(data: &[u8]) -> Option<Vec<u8>> {
+    let (&mode, program) = data.split_first()?;
+    if mode & 1 == 0 {
+        return None;
+    }
+    PAIR.with_borrow_mut(|pair| {
+        let pair = pair.get_or_insert_with(Pair::new);
+        let (result, _) = pair.run(0, function(make), program);
+        let sent = [&[0], pair.exchange.out.as_slice()].concat();
+        pair.must(0, function(tidy), &[]);
+        result.is_ok().then_some(sent)
+    })
+}
+
 /// Bytes that came from nobody knows where.
 fn received(pair: &mut Pair, bytes: &[u8]) {
     let mut reader = Reader::new(bytes);
     let (mut items, mut streams) = (0, 0);
     while let Some(item) = reader.item() {
-        items += 1;
+        // That takes no byte of its own.
+        items += usize::from(item != Item::Listed);
         streams += usize::from(matches!(item, Item::Stream(_)));
         assert!(items <= bytes.len(), "more items than bytes");
     }

@@ -45,7 +45,8 @@ fn seat_seed(run: &Run) -> u64 {
 }
 
 fn open_entry(s: State) -> c_int {
-    guest::open(s);
+    guest::open(s, tidy);
+    tidy(s);
     super::link::open(s, true);
     for (key, f) in functions() {
         s.push_function(f);
@@ -64,6 +65,20 @@ fn open_entry(s: State) -> c_int {
     // An image of this should hold no garbage.
     s.collect();
     0
+}
+
+/// Collects, and makes what was freed one with what is free beside it.
+fn tidy(s: State) {
+    s.collect();
+    let level = Level::of(s);
+    level.guarded(|| {
+        let core = level.core();
+        if let Some(heap) =
+            core.and_then(|core| core.heap.try_borrow().ok()).as_deref().and_then(Option::as_ref)
+        {
+            heap.merge();
+        }
+    });
 }
 
 /// Tests a state that was made of an image.

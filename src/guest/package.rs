@@ -32,6 +32,16 @@ pub fn open(s: State) {
         s.push_cstr(value);
         s.raw_set_field(-2, name);
     }
+    // What C libraries that are loaded are kept in; none ever is.
+    for name in [c"_LOADLIB", c"_CLIBS"] {
+        s.raw_field(State::REGISTRY, name);
+        let there = !s.is_nil(-1);
+        s.pop(1);
+        if there {
+            s.push_nil();
+            s.raw_set_field(State::REGISTRY, name);
+        }
+    }
     // Lua 5.1 has no `searchpath`.
     super::base::wrap_stock(s, c"searchpath", function(search::searchpath));
     s.raw_field(-1, if compat::V51 { c"loaders" } else { c"searchers" });

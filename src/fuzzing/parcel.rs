@@ -9,7 +9,7 @@ use crate::gate::encode::{Encoder, Side};
 use crate::gate::exchange::Exchange;
 use crate::gate::level::Level;
 use crate::gate::parcel::{Item, Reader};
-use crate::lua::{function, State};
+use crate::lua::{function, Key, State};
 
 /// How the errors end that refuse a parcel.
 pub const REFUSALS: [&str; 4] = [
@@ -26,6 +26,9 @@ const HEAP_PER_BYTE: usize = 256;
 const HEAP_PER_STREAM: usize = 8 << 10;
 /// Heap that an empty parcel may take: an error message, a stack that has grown.
 const HEAP: usize = 64 << 10;
+
+/// The values that were sent.
+static SENT: Key = Key::new();
 
 /// Two states on either side of a wall.
 struct Pair {
@@ -220,11 +223,11 @@ fn compare(s: State) -> c_int {
     let exchange = job(s).exchange;
     s.set_top(0);
     s.raw_field(State::REGISTRY, KEPT);
-    s.registry_set(KEPT.as_ptr() as *const _);
+    s.registry_set(&SENT);
     let n = decode(s, Level::of(s), exchange, Side::Out, link(s));
     keep_values(s, n);
     s.raw_field(State::REGISTRY, c"same");
-    s.registry_get(KEPT.as_ptr() as *const _);
+    s.registry_get(&SENT);
     s.raw_field(State::REGISTRY, KEPT);
     s.call(2, 0);
     0
@@ -254,7 +257,7 @@ fn tidy(s: State) -> c_int {
     s.new_table();
     s.raw_set_field(State::REGISTRY, KEPT);
     s.push_nil();
-    s.registry_set(KEPT.as_ptr() as *const _);
+    s.registry_set(&SENT);
     0
 }
 

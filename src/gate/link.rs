@@ -5,13 +5,13 @@
 //! counted, since one may be sent again while the other side is already letting go of it. The proxies are in [`super::proxy`] and
 //! [`super::streams`].
 
-use std::os::raw::{c_int, c_void};
+use std::os::raw::c_int;
 
 use super::level::Level;
 use super::proxy;
 use super::realm;
 use super::request::Id;
-use crate::lua::{compat, Kind, State};
+use crate::lua::{compat, Key, Kind, State};
 
 /// Fields of a link's table.
 pub mod field {
@@ -37,30 +37,15 @@ pub mod field {
     pub const MODULES: i64 = 10;
 }
 
-/// Keys of the registry: addresses of things that are told apart.
-static KEYS: [u8; 6] = [1, 2, 3, 4, 5, 6];
-
-fn key(index: usize) -> *const c_void {
-    KEYS.as_ptr().wrapping_add(index) as *const c_void
-}
-
+/// In a box, the owner's link.
+static OWNER: Key = Key::new();
+/// The handles of the boxes below.
+static BOXES: Key = Key::new();
 /// The metatables of weak tables.
-const WEAK_VALUES: usize = 3;
-const WEAK_KEYS: usize = 4;
+static WEAK_VALUES: Key = Key::new();
+static WEAK_KEYS: Key = Key::new();
 /// What Lua 5.1 and LuaJIT, where a userdata always has a table, give a handle that has none of its own yet.
-const UNLINKED: usize = 5;
-
-fn owner_key() -> *const c_void {
-    &KEYS[0] as *const u8 as *const c_void
-}
-
-fn boxes_key() -> *const c_void {
-    &KEYS[1] as *const u8 as *const c_void
-}
-
-pub fn proxy_key() -> *const c_void {
-    &KEYS[2] as *const u8 as *const c_void
-}
+static UNLINKED: Key = Key::new();
 
 /// The other side of a wall.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -78,9 +63,9 @@ pub fn push_new_table(s: State) {
         s.new_table();
         s.raw_seti(-2, index);
     }
-    for (index, weak) in [(field::PROXIES, WEAK_VALUES), (field::HANDLES, WEAK_KEYS)] {
+    for (index, weak) in [(field::PROXIES, &WEAK_VALUES), (field::HANDLES, &WEAK_KEYS)] {
         s.new_table();
-        s.registry_get(key(weak));
+        s.registry_get(weak);
         s.set_metatable(-2);
         s.raw_seti(-2, index);
     }
@@ -90,7 +75,7 @@ pub fn push_new_table(s: State) {
 pub fn leave_unlinked(s: State, index: c_int) {
     if compat::V51 {
         let index = s.absolute(index);
-        s.registry_get(key(UNLINKED));
+        s.registry_get(&UNLINKED);
         s.set_user_table(index);
     }
 }
@@ -100,7 +85,7 @@ fn is_unlinked(s: State) -> bool {
     if !compat::V51 {
         return s.is_nil(-1);
     }
-    s.registry_get(key(UNLINKED));
+    s.registry_get(&UNLINKED);
     let unlinked = s.raw_equal(-1, -2);
     s.pop(1);
     unlinked
@@ -132,24 +117,24 @@ pub fn forget(s: State, index: c_int) {
 
 /// Prepares a state for links: the table of boxes below, the metatable of proxies, and in a box the owner's link.
 pub fn open(s: State, in_box: bool) {
-    for (weak, mode) in [(WEAK_VALUES, c"v"), (WEAK_KEYS, c"k")] {
+    for (weak, mode) in [(&WEAK_VALUES, c"v"), (&WEAK_KEYS, c"k")] {
         s.new_table();
         s.push_cstr(mode);
         s.raw_set_field(-2, c"__mode");
-        s.registry_set(key(weak));
+        s.registry_set(weak);
     }
     s.new_table();
-    s.registry_get(key(WEAK_VALUES));
+    s.registry_get(&WEAK_VALUES);
     s.set_metatable(-2);
-    s.registry_set(boxes_key());
+    s.registry_set(&BOXES);
     if compat::V51 {
         s.new_table();
-        s.registry_set(key(UNLINKED));
+        s.registry_set(&UNLINKED);
     }
     proxy::open(s);
     if in_box {
         push_new_table(s);
-        s.registry_set(owner_key());
+        s.registry_set(&OWNER);
     }
 }
 
@@ -157,7 +142,7 @@ pub fn open(s: State, in_box: bool) {
 /// below it by the numbers of others, so there whole numbers are the keys.
 pub fn remember_box(s: State, id: Id, index: c_int) {
     let index = s.absolute(index);
-    s.registry_get(boxes_key());
+    s.registry_get(&BOXES);
     if Level::in_box(s).is_none() {
         s.copy(index);
         s.raw_seti(-2, place_of(id));
@@ -199,7 +184,7 @@ impl Link {
 
     fn push_table_by(self, s: State, push: impl FnOnce(State, c_int)) -> bool {
         match self {
-            Link::Owner => s.registry_get(owner_key()),
+            Link::Owner => s.registry_get(&OWNER),
             Link::Below(_) => {
                 self.push_handle(s);
                 if s.userdata(-1).is_null() {
@@ -222,7 +207,7 @@ impl Link {
         match self {
             Link::Owner => s.push_nil(),
             Link::Below(id) => {
-                s.registry_get(boxes_key());
+                s.registry_get(&BOXES);
                 if Level::in_box(s).is_none() {
                     s.raw_geti(-1, place_of(id));
                     if s.userdata_word(-1, NAME) != Some(id.0) {

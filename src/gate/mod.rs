@@ -16,7 +16,7 @@
 //! | [`core`] | what is known of a box outside its heap |
 //! | [`copies`] | boxes at rest: marks to go back to, clones |
 //! | [`counting`] | instructions: counted while they are limited |
-//! | [`realm`] | all boxes of one host state |
+//! | [`realm`], [`places`] | all boxes of one host state, and numbers for them |
 //! | [`threads`] | the Lua threads that calls into a box run on |
 //! | [`parked`], [`waiting`] | calls of the host's that wait while a host function runs, and the Lua side of them |
 //! | [`wall`] | real time of the calls into one box |
@@ -60,6 +60,7 @@ pub mod parcel;
 pub mod parked;
 mod path;
 mod pen;
+mod places;
 pub mod proxy;
 pub mod random;
 pub mod realm;

@@ -11,7 +11,7 @@ use mlua::ffi::lua_CFunction;
 
 use super::level::Level;
 use super::request::Reply;
-use super::run::{failure, functions, key, Run, THREADS};
+use super::run::{failure, functions, Run, THREADS};
 #[cfg(not(feature = "luajit"))]
 use crate::engine::heap::tables;
 use crate::engine::seat::Seat;
@@ -48,14 +48,14 @@ fn seat_seed(run: &Run) -> u64 {
 fn open_entry(s: State) -> c_int {
     guest::open(s);
     super::link::open(s, true);
-    for (index, f) in functions() {
+    for (key, f) in functions() {
         s.push_function(f);
-        s.registry_set(key(index));
+        s.registry_set(key);
     }
     s.new_table();
-    s.registry_set(key(THREADS));
+    s.registry_set(&THREADS);
     // The thread for the first call, so that an image has it.
-    s.registry_get(key(THREADS));
+    s.registry_get(&THREADS);
     s.new_thread();
     s.raw_seti(-2, 1);
     s.set_top(0);
@@ -121,7 +121,7 @@ fn rehash_entry(s: State) -> c_int {
             index += 1;
         }
     }
-    s.registry_get(key(THREADS));
+    s.registry_get(&THREADS);
     if s.kind(-1) != Kind::Table {
         s.raise(c"tables of this build of Lua can't be read");
     }

@@ -23,7 +23,7 @@ mod yielding;
 
 pub use function::{function, Entry};
 pub use scalar::Scalar;
-pub use state::{Kind, State};
+pub use state::{Key, Kind, State};
 pub use traceback::End;
 
 /// The module leaves Lua's symbols to the interpreter that loads it; a test binary or a fuzzer has to bring them itself.

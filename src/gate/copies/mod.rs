@@ -37,7 +37,7 @@ use super::threads::Threads;
 use crate::engine::heap::{HeapCopy, Move, Moved, Slot};
 use crate::engine::luajit;
 use crate::lua::compat::{JIT, NO_MEMORY};
-pub use marks::Marks;
+pub use marks::{Marks, Total};
 
 /// A box at rest, and all boxes below it.
 pub struct Snapshot {

@@ -15,6 +15,7 @@ use mlua::ffi::*;
 
 use super::buffer::{self, Ahead, Ready, PLACE};
 use super::file_ref::{FileRef, STOCK_METATABLE};
+use crate::lua::compat;
 
 /// Its address marks the anchor of a stream of ours.
 static MARK: u8 = 0;
@@ -138,11 +139,12 @@ unsafe extern "C-unwind" fn next_line(state: *mut lua_State) -> c_int {
     // SAFETY: as for this file. The upvalue keeps the userdata alive.
     unsafe {
         let handle = FileRef { userdata: lua_touserdata(state, lua_upvalueindex(1)) };
-        let Some(file) = handle.current() else { return luaL_error(state, GONE.as_ptr()) };
-        let mut place = PLACE;
-        if let Some(line) = buffer::read(file, Ready::Text, &mut place) {
-            lua_pushlstring(state, line.as_ptr().cast(), line.len());
-            return 1;
+        if let Some(file) = handle.current() {
+            let mut place = PLACE;
+            if let Some(line) = buffer::read_own(file, Ready::Text, &mut place) {
+                compat::push_bytes(state, line);
+                return 1;
+            }
         }
         next_long_line(state, handle)
     }
@@ -159,8 +161,8 @@ unsafe fn next_long_line(state: *mut lua_State, handle: FileRef) -> c_int {
         lua_settop(state, 0);
         let mut place = PLACE;
         let Some(file) = handle.current() else { return luaL_error(state, GONE.as_ptr()) };
-        if let Some(begun) = buffer::read(file, Ready::Beginning, &mut place) {
-            lua_pushlstring(state, begun.as_ptr().cast(), begun.len());
+        if let Some(begun) = buffer::read_own(file, Ready::Beginning, &mut place) {
+            compat::push_bytes(state, begun);
         }
         let Some(file) = handle.current() else { return luaL_error(state, GONE.as_ptr()) };
         match buffer::fill(file) {
@@ -168,8 +170,8 @@ unsafe fn next_long_line(state: *mut lua_State, handle: FileRef) -> c_int {
             Ahead::Nothing => return lua_gettop(state),
             Ahead::Failed(errno) => return luaL_error(state, c"%s".as_ptr(), libc::strerror(errno.0)),
         }
-        if let Some(rest) = buffer::read(file, Ready::Text, &mut place) {
-            lua_pushlstring(state, rest.as_ptr().cast(), rest.len());
+        if let Some(rest) = buffer::read_own(file, Ready::Text, &mut place) {
+            compat::push_bytes(state, rest);
             lua_concat(state, lua_gettop(state));
             return 1;
         }

@@ -1,5 +1,5 @@
--- crowd.lua <boxes|states> <n>: makes so many that live at once, and prints what each took: time to make it, time with a first
--- run in it, resident bytes.
+-- crowd.lua <boxes|states|pages> <n> [<bytes>]: makes so many that live at once, and prints what each took: time to make it, time
+-- with a first run in it, resident bytes. Pages: nothing but memory of so many bytes each.
 package.path = "./?.lua;" .. package.path
 local floor = require "floor"
 local limits = require "bench.limits"
@@ -22,6 +22,11 @@ if what == "states" then
   floor.states(1)
   local before, began = resident(), floor.cpu()
   floor.hold(count)
+  local made = floor.cpu() - began
+  print_each(made, made, resident() - before)
+elseif what == "pages" then
+  local before, began = resident(), floor.cpu()
+  floor.touch(count, assert(tonumber(arg[3])))
   local made = floor.cpu() - began
   print_each(made, made, resident() - before)
 else

@@ -29,6 +29,8 @@ figures.list = {
 
   { id = "call", what = "call into a box, integer in and out, limits set", against = PCALL, value = "ratio", most = 2, unit = "ns",
     jit = { value = "cost", most = 250e-9 } },
+  { id = "call-floor", what = "C floor: pcall in another state, C locale, two readings of the clock", against = PCALL, value = "ratio",
+    unit = "ns", jit = { value = "cost" } },
   { id = "callback", what = "call from a box to a host function", against = PCALL, value = "cost", most = 400e-9, unit = "ns" },
 
   code("loop", "loop", 1.02),
@@ -43,6 +45,8 @@ figures.list = {
   { id = "crowd-time", what = CROWD .. " with limits: to make each", against = "as many plain states", value = "cost", most = 10e-6,
     unit = "us" },
   { id = "crowd-run", what = CROWD .. ": to make each, and run \"return 1\"", against = "as many plain states, made", value = "cost",
+    unit = "us" },
+  { id = "crowd-pages", what = CROWD .. ": as many fresh pages alone", against = "to make each, and run", value = "cost",
     unit = "us" },
   { id = "crowd-resident", what = CROWD .. " that have run: resident memory of each", against = "as many plain states", value = "cost",
     most = 36 * 1024, unit = "KB", jit = { most = 48 * 1024 } },

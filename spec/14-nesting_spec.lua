@@ -2,14 +2,7 @@
 
 local helpers = require "spec.helpers"
 
-local raises, MiB = helpers.raises, helpers.MiB
-
---- A box that may make boxes.
-local function opened(options)
-  local box = helpers.box(options)
-  box:opensandbox()
-  return box
-end
+local opened, raises, MiB = helpers.opened, helpers.raises, helpers.MiB
 
 -- Goes down as far as it can, runs `work` at the bottom, and gives the depth reached, what stopped it, and the
 -- work's results.

@@ -166,11 +166,7 @@ describe("print in a box", function()
       print(pcall(print, setmetatable({}, { __tostring = function() error('not shown', 0) end })))
       print(pcall(print, setmetatable({}, { __tostring = function() return {} end })))
       print(select('#', print()))]]
-    local stock = helpers.in_process(code)
-    local box = helpers.box()
-    local text = helpers.captured(box)
-    box:dostring(code)
-    assert.equal(stock, text())
+    helpers.assert_prints_as_stock(code)
   end)
 
   it("writes between what io.write writes, in order", function()

@@ -208,11 +208,7 @@ describe("io in a box", function()
       io.stdout:flush()
       io.output():write("by output\n")
       for i = 1, 1000 do io.write(i, i % 10 == 0 and "\n" or " ") end]]
-    local stock = helpers.in_process(code)
-    local box = helpers.box()
-    local text = helpers.captured(box)
-    box:dostring(code)
-    assert.equal(stock, text())
+    helpers.assert_prints_as_stock(code)
   end)
 
   it("reaches no files without a grant", function()

@@ -4,16 +4,9 @@
 
 local helpers = require "spec.helpers"
 
-local raises, MiB = helpers.raises, helpers.MiB
+local opened, raises, MiB = helpers.opened, helpers.raises, helpers.MiB
 
 local LONG_C_CALL = "return (('a'):rep(30):find(('a?'):rep(30) .. ('a'):rep(30) .. 'b'))"
-
---- A box that may make boxes.
-local function opened(options)
-  local box = helpers.box(options)
-  box:opensandbox()
-  return box
-end
 
 -- Makes boxes one below the other, down to level `last`; the one at `limited` gets `limits`. Each is the global `box`
 -- of the one above it.

@@ -1,17 +1,11 @@
 --- box:record: when it may begin, what it is written to, what ends it.
 
 local helpers = require "spec.helpers"
+local recorded = require "spec.recorded"
 local sandbox = require "sandbox"
 
 describe("box:record", function()
   after_each(helpers.tidy)
-
-  -- A recorded box, and what gives its journal so far.
-  local function recorded(options)
-    local box, pieces = helpers.box(options), {}
-    box:record(function(piece) pieces[#pieces + 1] = piece end)
-    return box, function() return table.concat(pieces) end
-  end
 
   it("takes a function or a file that can be written to", function()
     local box = helpers.box()
@@ -58,6 +52,13 @@ describe("box:record", function()
     ]])
     box:close()
     helpers.raises(function() box:record(nil) end, "sandbox is closed")
+  end)
+
+  it("begins with a header that names this Lua", function()
+    local box, finish = recorded()
+    box:set("x", 1)
+    local name = helpers.is_jit and "LuaJIT 2.1" or _VERSION
+    assert(finish():sub(1, 100):find(name, 1, true))
   end)
 
   it("writes whole frames at the end of each call, and while there is much to write", function()

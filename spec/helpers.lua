@@ -51,6 +51,13 @@ function helpers.box(options)
   return box
 end
 
+--- The same, and code in it may make boxes.
+function helpers.opened(options)
+  local box = helpers.box(options)
+  box:opensandbox()
+  return box
+end
+
 --- The path of a new file with this content, removed after the case.
 function helpers.file(content)
   local path = os.tmpname()
@@ -364,6 +371,14 @@ function helpers.differences(snippets, input, box)
     end
   end
   return different
+end
+
+--- Asserts that the code prints in a box what it prints in the stock interpreter.
+function helpers.assert_prints_as_stock(code)
+  local box = helpers.box()
+  local text = helpers.captured(box)
+  box:dostring(code)
+  assert.equal(helpers.in_process(code), text())
 end
 
 --- Asserts that the snippets do in a box what they do in the stock interpreter, messages included.

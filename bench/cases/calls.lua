@@ -1,4 +1,5 @@
 -- Calls across the wall, against pcall of a Lua function.
+local floor = require "floor"
 local limits = require "bench.limits"
 local measure = require "bench.measure"
 local sandbox = require "sandbox"
@@ -16,6 +17,12 @@ return function(report)
   assert(inside(21) == 42)
   report("call", measure.pair(function(n)
     for i = 1, n do inside(i) end
+  end, pcalls))
+
+  local least = floor.crossing "return function(n) return 2 * n end"
+  assert(least(21) == 42)
+  report("call-floor", measure.pair(function(n)
+    for i = 1, n do least(i) end
   end, pcalls))
 
   box:set("double", double)

@@ -9,7 +9,7 @@ use crate::gate::encode::{Encoder, Side};
 use crate::gate::exchange::Exchange;
 use crate::gate::level::Level;
 use crate::gate::parcel::{Item, Reader};
-use crate::lua::{function, State};
+use crate::lua::{function, Key, State};
 
 /// How the errors end that refuse a parcel.
 pub const REFUSALS: [&str; 4] = [
@@ -26,6 +26,9 @@ const HEAP_PER_BYTE: usize = 256;
 const HEAP_PER_STREAM: usize = 8 << 10;
 /// Heap that an empty parcel may take: an error message, a stack that has grown.
 const HEAP: usize = 64 << 10;
+
+/// The values that were sent.
+static SENT: Key = Key::new();
 
 /// Two states on either side of a wall.
 struct Pair {
@@ -85,12 +88,29 @@ pub fn parcel(data: &[u8]) {
     });
 }
 
+/// What a program's values are sent as, as something to feed to [`parcel`]; `None` for what is no program, or where they can't cross.
+#[cfg(test)]
+pub fn sent(data: &[u8]) -> Option<Vec<u8>> {
+    let (&mode, program) = data.split_first()?;
+    if mode & 1 == 0 {
+        return None;
+    }
+    PAIR.with_borrow_mut(|pair| {
+        let pair = pair.get_or_insert_with(Pair::new);
+        let (result, _) = pair.run(0, function(make), program);
+        let sent = [&[0], pair.exchange.out.as_slice()].concat();
+        pair.must(0, function(tidy), &[]);
+        result.is_ok().then_some(sent)
+    })
+}
+
 /// Bytes that came from nobody knows where.
 fn received(pair: &mut Pair, bytes: &[u8]) {
     let mut reader = Reader::new(bytes);
     let (mut items, mut streams) = (0, 0);
     while let Some(item) = reader.item() {
-        items += 1;
+        // That takes no byte of its own.
+        items += usize::from(item != Item::Listed);
         streams += usize::from(matches!(item, Item::Stream(_)));
         assert!(items <= bytes.len(), "more items than bytes");
     }
@@ -203,11 +223,11 @@ fn compare(s: State) -> c_int {
     let exchange = job(s).exchange;
     s.set_top(0);
     s.raw_field(State::REGISTRY, KEPT);
-    s.registry_set(KEPT.as_ptr() as *const _);
+    s.registry_set(&SENT);
     let n = decode(s, Level::of(s), exchange, Side::Out, link(s));
     keep_values(s, n);
     s.raw_field(State::REGISTRY, c"same");
-    s.registry_get(KEPT.as_ptr() as *const _);
+    s.registry_get(&SENT);
     s.raw_field(State::REGISTRY, KEPT);
     s.call(2, 0);
     0
@@ -237,7 +257,7 @@ fn tidy(s: State) -> c_int {
     s.new_table();
     s.raw_set_field(State::REGISTRY, KEPT);
     s.push_nil();
-    s.registry_set(KEPT.as_ptr() as *const _);
+    s.registry_set(&SENT);
     0
 }
 

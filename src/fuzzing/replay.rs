@@ -5,6 +5,7 @@ use std::fs;
 use std::path::Path;
 
 use super::random::{times, Random};
+use crate::gate::parcel::{Item, Reader};
 
 fn corpus(target: &str) -> Vec<Vec<u8>> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/corpus").join(target);
@@ -22,7 +23,7 @@ fn mutate(random: &mut Random, seeds: &[Vec<u8>]) -> Vec<u8> {
             0 if !bytes.is_empty() => bytes[at] = random.number() as u8,
             1 if !bytes.is_empty() => bytes[at] ^= 1 << random.below(8),
             2 => bytes.truncate(at),
-            3 => bytes.insert(at, random.below(12) as u8),
+            3 => bytes.insert(at, random.below(17) as u8 | (random.below(2) << 7) as u8),
             4 if !bytes.is_empty() => {
                 bytes.remove(at);
             }
@@ -43,14 +44,17 @@ fn mutate(random: &mut Random, seeds: &[Vec<u8>]) -> Vec<u8> {
 }
 
 fn replay(target: &str, entry: fn(&[u8]), mutations: usize) {
-    let seeds = corpus(target);
+    replay_seeds(target, &corpus(target), entry, mutations);
+}
+
+fn replay_seeds(target: &str, seeds: &[Vec<u8>], entry: fn(&[u8]), mutations: usize) {
     assert!(seeds.len() >= 20, "the corpus of {target} has only {} files", seeds.len());
-    for seed in &seeds {
+    for seed in seeds {
         entry(seed);
     }
     let mut random = Random(0x005a_feba);
     for _ in 0..times(mutations) {
-        let bytes = mutate(&mut random, &seeds);
+        let bytes = mutate(&mut random, seeds);
         // What fails is shown by the test's own output.
         println!("{}", bytes.iter().map(|b| format!("{b:02x}")).collect::<String>());
         entry(&bytes);
@@ -59,7 +63,21 @@ fn replay(target: &str, entry: fn(&[u8]), mutations: usize) {
 
 #[test]
 fn parcels_of_the_corpus_and_their_mutations() {
-    replay("parcel", super::parcel, 20_000);
+    let mut seeds = corpus("parcel");
+    // And what the programs among them are sent as: whole parcels, in the form that they have now.
+    let sent: Vec<_> = seeds.iter().filter_map(|seed| super::parcel::sent(seed)).collect();
+    fn reader(seed: &[u8]) -> Reader<'_> {
+        Reader::new(seed.get(1..).unwrap_or_default())
+    }
+    let named = sent.iter().filter(|seed| reader(seed).names > 0).count();
+    let listed = sent.iter().filter(|seed| {
+        let mut reader = reader(seed);
+        std::iter::from_fn(|| reader.item()).any(|item| item == Item::Listed)
+    });
+    let listed = listed.count();
+    assert!(sent.len() >= 20 && listed > 5 && named > 5, "{}: {listed} and {named}", sent.len());
+    seeds.extend(sent);
+    replay_seeds("parcel", &seeds, super::parcel, 20_000);
 }
 
 #[test]

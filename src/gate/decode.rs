@@ -2,20 +2,29 @@
 
 use std::os::raw::c_int;
 
-mod keys;
+mod names;
 
-use keys::Keys;
+use names::Names;
 
 use super::encode::Side;
 use super::exchange::Exchange;
 use super::level::Level;
 use super::link::Link;
-use super::parcel::{Item, Reader, Sizes};
+use super::parcel::{tag, Reader, Sizes, LISTED};
+use super::streams;
 use crate::lua::State;
 
-/// What the innermost table waits for.
-const KEY: u8 = 0;
-const VALUE: u8 = 1;
+/// What the innermost table waits for: a key, the value of that, the value at its next index.
+const KEY: u64 = 0;
+const VALUE: u64 = 1;
+const NEXT: u64 = 2;
+/// Bits of a frame that say so; above them stands how many indices the table has.
+const WAITS: u32 = 2;
+
+/// Slots that one table takes at most, with what is at hand in it.
+const SLOTS: c_int = 10;
+/// Slots that are asked for at once.
+const MORE: c_int = 40;
 
 /// Pushes the values of a parcel; how many. Raises where there is no room for them, or where the parcel is none that
 /// [`super::encode`] writes: nothing of it is trusted.
@@ -25,9 +34,11 @@ pub fn decode(s: State, level: Level, exchange: *mut Exchange, side: Side, link:
     if !reader.is_plausible() {
         broken(s);
     }
-    if count < 0 || !s.has_room(count.saturating_add(10)) {
+    if count < 0 || !s.has_room(count.saturating_add(c_int::from(reader.names) + SLOTS)) {
         s.raise(c"too many values to cross (stack overflow)");
     }
+    let base = s.top();
+    let names = Names::new(s, base, reader.names);
     // Tables by number, where some are met again.
     let list = if reader.tables > 0 {
         s.new_table_sized(reader.tables.min(1 << 20) as c_int, 0);
@@ -35,11 +46,21 @@ pub fn decode(s: State, level: Level, exchange: *mut Exchange, side: Side, link:
     } else {
         0
     };
-    // A pair takes two bytes at least.
-    let pairs = reader.left() as u64 / 2;
-    let keys = Keys::new(s, reader.left());
-    let mut decoder =
-        Decoder { state: s, level, exchange, side, link, reader, list, keys, pairs, tables: 0, later: 0 };
+    let spare = reader.left() as u64;
+    let mut decoder = Decoder {
+        state: s,
+        level,
+        exchange,
+        side,
+        link,
+        reader,
+        list,
+        names,
+        spare,
+        tables: 0,
+        later: 0,
+        room: 0,
+    };
     for _ in 0..count {
         decoder.value();
     }
@@ -47,9 +68,15 @@ pub fn decode(s: State, level: Level, exchange: *mut Exchange, side: Side, link:
     if !decoder.reader.is_at_end() || (list != 0 && decoder.tables != i64::from(reader.tables)) {
         broken(s);
     }
-    decoder.keys.remove(s);
-    if list != 0 {
-        s.remove(list);
+    let below = c_int::from(reader.names) + c_int::from(list != 0);
+    if below == 1 {
+        s.remove(base + 1);
+    } else if below > 0 {
+        for at in base + 1..=base + count {
+            s.copy(at + below);
+            s.replace(at);
+        }
+        s.set_top(base + count);
     }
     count
 }
@@ -69,17 +96,19 @@ struct Decoder {
     reader: Reader<'static>,
     /// Where on the stack the tables lie by number, and after those the ones whose pairs come later; 0 if nowhere.
     list: c_int,
-    keys: Keys,
-    /// Pairs that there can still be in the parcel: no more room is made than it warrants.
-    pairs: u64,
+    names: Names,
+    /// Bytes of the parcel that no table's size speaks of yet: no more room is made than they warrant.
+    spare: u64,
     tables: i64,
     later: i64,
+    /// Lua's stack has room up to here.
+    room: c_int,
 }
 
 impl Decoder {
     /// Pushes one value, however deep.
     fn value(&mut self) {
-        self.level.with_exchange(self.exchange, |e| e.phases.clear());
+        self.level.with_exchange(self.exchange, |e| e.frames.clear());
         self.walk(0);
     }
 
@@ -90,21 +119,22 @@ impl Decoder {
         while filled < self.later {
             filled += 1;
             self.state.raw_geti(self.list, total + filled);
-            self.level.with_exchange(self.exchange, |e| e.phases.clear());
-            self.note_phase(KEY);
+            self.level.with_exchange(self.exchange, |e| e.frames.clear());
+            self.note_frame(KEY);
             self.walk(1);
             self.state.pop(1);
         }
     }
 
-    /// Pushes a new table with the next number.
-    fn begin(&mut self, sizes: Sizes) {
+    /// Pushes a new table with the next number, which comes to lie at `top`.
+    #[inline(always)]
+    fn begin(&mut self, sizes: Sizes, top: c_int) {
         let s = self.state;
-        if !s.has_room(10) {
-            s.raise(c"tables nested too deep");
+        if top + SLOTS > self.room {
+            self.make_room(top);
         }
-        match self.pairs.checked_sub(sizes.pairs()) {
-            Some(left) => self.pairs = left,
+        match self.spare.checked_sub(sizes.least()) {
+            Some(left) => self.spare = left,
             None => broken(s),
         }
         s.new_table_sized(sizes.array as c_int, sizes.hash as c_int);
@@ -119,104 +149,189 @@ impl Decoder {
         }
     }
 
-    fn note_phase(&self, waits: u8) {
-        let at_hand = self.level.at_hand(self.exchange, |e| e.phases.append_ready(&[waits], &[]));
-        if !at_hand && !self.level.with_exchange(self.exchange, |e| e.phases.append(&[waits]).is_ok()) {
+    #[cold]
+    fn make_room(&mut self, top: c_int) {
+        self.room = match [MORE, SLOTS].into_iter().find(|&n| self.state.has_room(n)) {
+            Some(n) => top + n,
+            None => self.state.raise(c"tables nested too deep"),
+        };
+    }
+
+    #[inline(always)]
+    fn note_frame(&self, frame: u64) {
+        let frame = frame.to_le_bytes();
+        let at_hand = self.level.at_hand(self.exchange, |e| e.frames.append_ready(&frame, &[]));
+        if !at_hand && !self.level.with_exchange(self.exchange, |e| e.frames.append(&frame).is_ok()) {
             self.state.push_cstr(c"not enough memory");
             self.state.error();
         }
     }
 
+    #[inline(always)]
+    fn take_frame(&self) -> u64 {
+        self.level.at_hand(self.exchange, |e| {
+            let frames = e.frames.vec();
+            let Some((rest, frame)) = frames.split_last_chunk::<8>() else { return KEY };
+            let (left, frame) = (rest.len(), u64::from_le_bytes(*frame));
+            frames.truncate(left);
+            frame
+        })
+    }
+
+    #[cold]
     fn note_received(&self, again: bool) {
         self.level.with_exchange(self.exchange, |e| e.transit(self.side).receive(again));
     }
 
+    /// What follows a tag; the parcel is broken where it is not there.
+    #[inline(always)]
+    fn expect<T>(&self, what: Option<T>) -> T {
+        match what {
+            Some(what) => what,
+            None => broken(self.state),
+        }
+    }
+
     /// Reads up to the end of one value, with `depth` tables around what comes next.
     fn walk(&mut self, mut depth: usize) {
-        let (s, level, exchange) = (self.state, self.level, self.exchange);
-        // Of the innermost table; of those around it the exchange has it.
-        let mut waits = KEY;
+        let s = self.state;
+        // Of the innermost table: what it waits for, and how many indices it has; of those around it the exchange has it.
+        let (mut waits, mut listed) = (KEY, 0);
+        // What comes next will lie behind this slot.
+        let mut top = s.top();
         loop {
-            let Some(item) = self.reader.item() else { broken(s) };
-            // Whether it may stand in a table: as a key, as a value.
-            let mut fits = [true; 2];
-            match item {
-                Item::Nil => {
-                    s.push_nil();
-                    fits = [false; 2];
+            let tag = self.reader.byte();
+            let mut tag = self.expect(tag);
+            if tag & LISTED != 0 {
+                if waits != KEY || depth == 0 {
+                    broken(s);
                 }
-                Item::Boolean(b) => s.push_bool(b),
-                Item::Integer(n) => s.push_integer(n),
-                Item::Float(n) => {
+                tag &= !LISTED;
+                waits = NEXT;
+            }
+            match tag {
+                tag::STRING => {
+                    let len = self.reader.word();
+                    let bytes = self.reader.take(self.expect(len));
+                    s.push_bytes(self.expect(bytes));
+                }
+                tag::KNOWN => {
+                    let known = self.reader.known();
+                    if waits != KEY || depth == 0 || !self.names.push(s, self.expect(known).0) {
+                        broken(s);
+                    }
+                }
+                tag::FLOAT => {
+                    let word = self.reader.word();
+                    let n = f64::from_bits(self.expect(word));
+                    if waits == KEY && n.is_nan() && depth > 0 {
+                        broken(s);
+                    }
                     s.push_number(n);
-                    fits = [!n.is_nan(), true];
                 }
-                Item::String(bytes) if waits == KEY && depth > 0 => self.keys.push(s, bytes),
-                Item::String(bytes) => s.push_bytes(bytes),
-                Item::Again(n) => {
+                tag::INTEGER => {
+                    let word = self.reader.word();
+                    s.push_integer(self.expect(word) as i64);
+                }
+                tag::FALSE => s.push_bool(false),
+                tag::TRUE => s.push_bool(true),
+                tag::SIZED | tag::BEGIN => {
+                    let sizes = if tag == tag::BEGIN { Some(0) } else { self.reader.word() };
+                    // Below a value lies its key.
+                    top += if depth > 0 && waits == VALUE { 2 } else { 1 };
+                    self.begin(self.expect(sizes).into(), top);
+                    self.note_frame(listed << WAITS | waits);
+                    (waits, listed) = (KEY, 0);
+                    depth += 1;
+                    continue;
+                }
+                tag::END => {
+                    // A key without its value would stand where the table is expected.
+                    if depth == 0 || waits != KEY {
+                        broken(s);
+                    }
+                    let frame = self.take_frame();
+                    (waits, listed) = (frame & ((1 << WAITS) - 1), frame >> WAITS);
+                    depth -= 1;
+                    top -= if depth > 0 && waits == VALUE { 2 } else { 1 };
+                    // The finished table is on top: a value like any other.
+                }
+                tag::NAME => {
+                    let name = self.reader.name();
+                    let (number, bytes) = self.expect(name);
+                    if waits != KEY || depth == 0 || !self.names.remember(s, number, bytes) {
+                        broken(s);
+                    }
+                }
+                tag::NIL if depth == 0 => s.push_nil(),
+                tag::AGAIN => {
+                    let n = self.reader.word();
+                    let n = self.expect(n.and_then(|n| u32::try_from(n).ok()));
                     if self.list == 0 || i64::from(n) >= self.tables {
                         broken(s);
                     }
                     s.raw_geti(self.list, i64::from(n) + 1);
                 }
-                Item::Export(n) => {
-                    let again = self.link.receive_export(s, level, n);
-                    self.note_received(again);
-                }
-                Item::Home(n) => {
-                    self.link.receive_home(s, n);
-                    fits = [!s.is_nil(-1); 2];
-                }
-                Item::Stream(word) => {
-                    let again = self.link.receive_stream(s, level, word);
-                    self.note_received(again);
-                }
-                Item::Standard(n) => {
-                    self.link.receive_standard(s, n);
-                    fits = [!s.is_nil(-1); 2];
-                }
-                Item::Later => {
-                    if self.list == 0 {
+                _ => {
+                    self.rare(tag, top);
+                    if depth > 0 && s.is_nil(-1) {
                         broken(s);
                     }
-                    self.begin(Sizes::default());
-                    self.later += 1;
-                    s.copy(-1);
-                    s.raw_seti(self.list, i64::from(self.reader.tables) + self.later);
-                }
-                Item::Begin(sizes) => {
-                    self.begin(sizes);
-                    self.note_phase(waits);
-                    waits = KEY;
-                    depth += 1;
-                    continue;
-                }
-                Item::End => {
-                    // A key without its value would stand where the table is expected.
-                    if depth == 0 || waits != KEY {
-                        broken(s);
-                    }
-                    waits = level.at_hand(exchange, |e| e.phases.vec().pop()).unwrap_or(KEY);
-                    depth -= 1;
-                    // The finished table is on top: a value like any other.
                 }
             }
             if depth == 0 {
                 return;
             }
-            let [as_key, as_value] = fits;
-            if waits == KEY {
-                if !as_key {
-                    broken(s);
+            match waits {
+                KEY => waits = VALUE,
+                VALUE => {
+                    s.raw_set(-3);
+                    waits = KEY;
                 }
-                waits = VALUE;
-            } else {
-                if !as_value {
-                    broken(s);
+                _ => {
+                    listed += 1;
+                    s.raw_seti(-2, listed as i64);
+                    waits = KEY;
                 }
-                s.raw_set(-3);
-                waits = KEY;
             }
+        }
+    }
+
+    /// Pushes what is no plain value; nil for what is there no more.
+    #[inline(never)]
+    fn rare(&mut self, tag: u8, top: c_int) {
+        let (s, level) = (self.state, self.level);
+        match tag {
+            tag::EXPORT | tag::HOME => {
+                let n = self.reader.number(0);
+                let n = self.expect(n);
+                if tag == tag::HOME {
+                    self.link.receive_home(s, n);
+                } else {
+                    let again = self.link.receive_export(s, level, n);
+                    self.note_received(again);
+                }
+            }
+            tag::STREAM => {
+                let word = self.reader.number(streams::BITS);
+                let again = self.link.receive_stream(s, level, self.expect(word));
+                self.note_received(again);
+            }
+            tag::STANDARD => {
+                let n = self.reader.word();
+                self.link.receive_standard(s, self.expect(n.filter(|&n| n < 3)));
+            }
+            tag::LATER => {
+                if self.list == 0 {
+                    broken(s);
+                }
+                // A key may lie below it.
+                self.begin(Sizes::default(), top + 2);
+                self.later += 1;
+                s.copy(-1);
+                s.raw_seti(self.list, i64::from(self.reader.tables) + self.later);
+            }
+            _ => broken(s),
         }
     }
 }

@@ -195,7 +195,7 @@ impl Buffer {
     }
 }
 
-/// How much the buffers of an exchange have room for: out, back, phases, tables, and what is on its way out and back.
+/// How much the buffers of an exchange have room for: out, back, frames, tables, and what is on its way out and back.
 pub type Sizes = [usize; 6];
 
 /// One crossing under way: what is sent, and what comes back.
@@ -204,14 +204,8 @@ pub struct Exchange {
     pub out: Buffer,
     pub back: Buffer,
     pub memo: Memo,
-    /// One byte for each table around the value that is written or read: see the walkers.
-    pub phases: Buffer,
-    /// What the writer keeps of each of those tables: see [`super::encode`].
-    pub places: Buffer,
-    /// Whether a table has been met more than once.
-    pub shared: bool,
-    /// Whether the sender has collected to make room.
-    pub relieved: bool,
+    /// What is kept of each table around the value that is written or read: see the walkers.
+    pub frames: Buffer,
     /// Functions and streams that are on their way, out and back.
     transits: [Transit; 2],
 }
@@ -221,8 +215,7 @@ impl Exchange {
     pub fn pay_by(&mut self, payer: Option<Rc<Budget>>) -> Result<(), NoMemory> {
         self.out.pay_by(payer.clone())?;
         self.back.pay_by(payer.clone())?;
-        self.phases.pay_by(payer.clone())?;
-        self.places.pay_by(payer.clone())?;
+        self.frames.pay_by(payer.clone())?;
         for transit in &mut self.transits {
             transit.numbers.pay_by(payer.clone())?;
         }
@@ -244,7 +237,7 @@ impl Exchange {
         [
             room(&self.out),
             room(&self.back),
-            room(&self.phases),
+            room(&self.frames),
             self.memo.room(),
             room(&out.numbers),
             room(&back.numbers),
@@ -253,13 +246,13 @@ impl Exchange {
 
     /// Makes the room what it was in another process.
     pub fn set_sizes(&mut self, sizes: &Sizes) -> Result<(), NoMemory> {
-        let [out, back, phases, memo, first, second] = *sizes;
+        let [out, back, frames, memo, first, second] = *sizes;
         self.memo.set_room(memo)?;
         let [sent, returned] = &mut self.transits;
         let buffers = [
             (&mut self.out, out),
             (&mut self.back, back),
-            (&mut self.phases, phases),
+            (&mut self.frames, frames),
             (&mut sent.numbers, first),
             (&mut returned.numbers, second),
         ];
@@ -275,7 +268,7 @@ impl Exchange {
         back.end();
         let (sent, on_way) = (self.out.len(), out.numbers.len());
         self.back.clear();
-        self.phases.clear();
+        self.frames.clear();
         self.memo.clear();
         self.set_sizes(&[sent, 0, 0, 0, on_way, 0])
     }
@@ -288,8 +281,7 @@ impl Exchange {
     fn reset(&mut self) {
         self.out.reset();
         self.back.reset();
-        self.phases.reset();
-        self.places.reset();
+        self.frames.reset();
         self.memo.reset();
         for transit in &mut self.transits {
             transit.end();

@@ -12,6 +12,7 @@ use super::core::Core;
 use super::encode::Side;
 use super::exchange::Exchange;
 use super::parcel::{Reader, Writer};
+use super::pen::Pen;
 use super::realm::{self, Realm};
 use super::request::{Reply, Request};
 use super::run::Run;
@@ -142,10 +143,22 @@ impl Level {
         f(unsafe { &mut *exchange })
     }
 
-    /// What tells how the tables around a value hang on one another; good until the exchange is written to.
-    pub fn phases(self, exchange: *mut Exchange) -> &'static [u8] {
+    /// What the writer keeps of the tables around a value; good until the exchange is written to.
+    pub fn frames(self, exchange: *mut Exchange) -> &'static [u8] {
         // SAFETY: as above; no code that writes to the exchange runs while a path is put together.
-        unsafe { (*exchange).phases.as_slice_static() }
+        unsafe { (*exchange).frames.as_slice_static() }
+    }
+
+    /// A pen at the end of one side of an exchange, to which nothing else writes until it is laid down or forgotten.
+    pub fn pen(self, exchange: *mut Exchange, side: Side) -> Pen {
+        // SAFETY: as above; who takes the pen keeps to that, and an exchange that is lent is not dropped.
+        self.at_hand(exchange, |e| unsafe { e.buffer(side).pen() })
+    }
+
+    /// What the pen has written is in the exchange. It was taken from the same side.
+    pub fn lay_down(self, exchange: *mut Exchange, side: Side, pen: Pen) {
+        // SAFETY: as for `pen`.
+        self.at_hand(exchange, |e| unsafe { e.buffer(side).lay_down(pen) });
     }
 
     /// Reads one side of an exchange. The exchange must not be written to while the reader is used.

@@ -5,62 +5,17 @@
 //! counted, since one may be sent again while the other side is already letting go of it. The proxies are in [`super::proxy`] and
 //! [`super::streams`].
 
-use std::os::raw::{c_int, c_void};
+mod tables;
+
+use std::os::raw::c_int;
 
 use super::level::Level;
 use super::proxy;
 use super::realm;
 use super::request::Id;
-use crate::lua::{compat, Kind, State};
-
-/// Fields of a link's table.
-pub mod field {
-    /// number -> function or stream, what this side has exported.
-    pub const BY_NUMBER: i64 = 1;
-    /// function or stream -> number.
-    pub const BY_VALUE: i64 = 2;
-    /// number -> how often it was sent, if more than once.
-    pub const SENT: i64 = 3;
-    /// number -> proxy (weak), what this side has been given.
-    pub const PROXIES: i64 = 4;
-    /// The number given last.
-    pub const LAST: i64 = 5;
-    /// The handles bound to the three streams.
-    pub const STREAMS: i64 = 6;
-    /// The environment: a table or a function.
-    pub const ENVIRONMENT: i64 = 9;
-    /// handle -> proxy: what stands for the box's streams among the host's handles (weak keys).
-    pub const HANDLES: i64 = 11;
-    /// What a recording of the box is written to.
-    pub const RECORDER: i64 = 12;
-    /// name -> path, the granted modules that are files.
-    pub const MODULES: i64 = 10;
-}
-
-/// Keys of the registry: addresses of things that are told apart.
-static KEYS: [u8; 6] = [1, 2, 3, 4, 5, 6];
-
-fn key(index: usize) -> *const c_void {
-    KEYS.as_ptr().wrapping_add(index) as *const c_void
-}
-
-/// The metatables of weak tables.
-const WEAK_VALUES: usize = 3;
-const WEAK_KEYS: usize = 4;
-/// What Lua 5.1 and LuaJIT, where a userdata always has a table, give a handle that has none of its own yet.
-const UNLINKED: usize = 5;
-
-fn owner_key() -> *const c_void {
-    &KEYS[0] as *const u8 as *const c_void
-}
-
-fn boxes_key() -> *const c_void {
-    &KEYS[1] as *const u8 as *const c_void
-}
-
-pub fn proxy_key() -> *const c_void {
-    &KEYS[2] as *const u8 as *const c_void
-}
+use crate::lua::{Kind, State};
+pub use tables::{field, forget, leave_unlinked, open, push_table_of};
+use tables::{is_unlinked, push_boxes, push_boxes_if_any, OWNER};
 
 /// The other side of a wall.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -71,93 +26,11 @@ pub enum Link {
     Below(Id),
 }
 
-/// Pushes an empty link table.
-pub fn push_new_table(s: State) {
-    s.new_table_sized(11, 0);
-    for index in [field::BY_NUMBER, field::BY_VALUE, field::SENT] {
-        s.new_table();
-        s.raw_seti(-2, index);
-    }
-    for (index, weak) in [(field::PROXIES, WEAK_VALUES), (field::HANDLES, WEAK_KEYS)] {
-        s.new_table();
-        s.registry_get(key(weak));
-        s.set_metatable(-2);
-        s.raw_seti(-2, index);
-    }
-}
-
-/// Bare: gives the new handle at `index` no table: it gets one when there is something to put into it. Most never do.
-pub fn leave_unlinked(s: State, index: c_int) {
-    if compat::V51 {
-        let index = s.absolute(index);
-        s.registry_get(key(UNLINKED));
-        s.set_user_table(index);
-    }
-}
-
-/// Whether what is on top, where a handle's table would be, says that it has none.
-fn is_unlinked(s: State) -> bool {
-    if !compat::V51 {
-        return s.is_nil(-1);
-    }
-    s.registry_get(key(UNLINKED));
-    let unlinked = s.raw_equal(-1, -2);
-    s.pop(1);
-    unlinked
-}
-
-/// Bare: pushes the table of the handle at `index`, which is made if there is none yet.
-pub fn push_table_of(s: State, index: c_int) {
-    let index = s.absolute(index);
-    s.push_user_table(index);
-    if is_unlinked(s) {
-        s.pop(1);
-        push_new_table(s);
-        s.copy(-1);
-        s.set_user_table(index);
-    }
-}
-
-/// Empties the table of the handle at `index`, but for the streams and the environment. Allocates nothing.
-pub fn forget(s: State, index: c_int) {
-    s.push_user_table(index);
-    if s.kind(-1) == Kind::Table && !is_unlinked(s) {
-        for part in [field::BY_NUMBER, field::BY_VALUE, field::SENT, field::PROXIES, field::HANDLES] {
-            s.push_nil();
-            s.raw_seti(-2, part);
-        }
-    }
-    s.pop(1);
-}
-
-/// Prepares a state for links: the table of boxes below, the metatable of proxies, and in a box the owner's link.
-pub fn open(s: State, in_box: bool) {
-    for (weak, mode) in [(WEAK_VALUES, c"v"), (WEAK_KEYS, c"k")] {
-        s.new_table();
-        s.push_cstr(mode);
-        s.raw_set_field(-2, c"__mode");
-        s.registry_set(key(weak));
-    }
-    s.new_table();
-    s.registry_get(key(WEAK_VALUES));
-    s.set_metatable(-2);
-    s.registry_set(boxes_key());
-    if compat::V51 {
-        s.new_table();
-        s.registry_set(key(UNLINKED));
-    }
-    proxy::open(s);
-    if in_box {
-        push_new_table(s);
-        s.registry_set(owner_key());
-    }
-}
-
 /// Notes the handle at `index` as that of the box `id`. In the host's table each place serves one box after the other; a box may know boxes
 /// below it by the numbers of others, so there whole numbers are the keys.
 pub fn remember_box(s: State, id: Id, index: c_int) {
     let index = s.absolute(index);
-    s.registry_get(boxes_key());
+    push_boxes(s);
     if Level::in_box(s).is_none() {
         s.copy(index);
         s.raw_seti(-2, place_of(id));
@@ -199,7 +72,7 @@ impl Link {
 
     fn push_table_by(self, s: State, push: impl FnOnce(State, c_int)) -> bool {
         match self {
-            Link::Owner => s.registry_get(owner_key()),
+            Link::Owner => s.registry_get(&OWNER),
             Link::Below(_) => {
                 self.push_handle(s);
                 if s.userdata(-1).is_null() {
@@ -222,7 +95,10 @@ impl Link {
         match self {
             Link::Owner => s.push_nil(),
             Link::Below(id) => {
-                s.registry_get(boxes_key());
+                push_boxes_if_any(s);
+                if s.is_nil(-1) {
+                    return;
+                }
                 if Level::in_box(s).is_none() {
                     s.raw_geti(-1, place_of(id));
                     if s.userdata_word(-1, NAME) != Some(id.0) {
@@ -242,7 +118,7 @@ impl Link {
         if !self.push_table(s) {
             s.raise(c"sandbox is closed");
         }
-        push_field(s, s.top(), part);
+        self.push_field(s, s.top(), part);
         s.remove(-2);
     }
 
@@ -253,14 +129,14 @@ impl Link {
             s.raise(c"sandbox is closed");
         }
         let table = s.top();
-        push_field(s, table, field::BY_VALUE);
+        self.push_field(s, table, field::BY_VALUE);
         s.copy(index);
         s.raw_get(-2);
         let known = s.number(-1) as u64;
         s.pop(1);
         let number = if known != 0 {
             // One sending is not written down.
-            push_field(s, table, field::SENT);
+            self.push_field(s, table, field::SENT);
             s.raw_geti(-1, known as i64);
             let sent = s.number(-1).max(1.0) + 1.0;
             s.pop(1);
@@ -271,7 +147,7 @@ impl Link {
             s.raw_geti(table, field::LAST);
             let number = self.number_after(s, s.number(-1) as u64);
             s.pop(1);
-            push_field(s, table, field::BY_NUMBER);
+            self.push_field(s, table, field::BY_NUMBER);
             s.copy(index);
             s.raw_seti(-2, number as i64);
             s.pop(1);
@@ -306,7 +182,7 @@ impl Link {
         }
         let table = s.top();
         for part in [field::BY_VALUE, field::SENT, field::BY_NUMBER] {
-            push_field(s, table, part);
+            self.push_field(s, table, part);
         }
         s.push_nil();
         // table, by value, sent, by number, number, value
@@ -353,16 +229,18 @@ impl Link {
         if is_unlinked(s) {
             return s.pop(1);
         }
-        push_field(s, table, field::SENT);
-        s.raw_geti(-1, number as i64);
-        let left = s.number(-1).max(1.0) - count as f64;
-        s.pop(1);
-        if left > 1.0 {
-            s.push_number(left);
-        } else {
-            s.push_nil();
+        let mut left = 1.0 - count as f64;
+        if self.push_field_if_any(s, table, field::SENT) {
+            s.raw_geti(-1, number as i64);
+            left = s.number(-1).max(1.0) - count as f64;
+            s.pop(1);
+            if left > 1.0 {
+                s.push_number(left);
+            } else {
+                s.push_nil();
+            }
+            s.raw_seti(-2, number as i64);
         }
-        s.raw_seti(-2, number as i64);
         if left < 1.0 {
             if self != Link::Owner {
                 level.guarded(|| {
@@ -371,25 +249,18 @@ impl Link {
                     }
                 });
             }
-            push_field(s, table, field::BY_VALUE);
-            push_field(s, table, field::BY_NUMBER);
-            s.raw_geti(-1, number as i64);
-            if !s.is_nil(-1) {
-                s.push_nil();
-                s.raw_set(-4);
-                s.push_nil();
-                s.raw_seti(-2, number as i64);
+            if self.push_field_if_any(s, table, field::BY_VALUE)
+                && self.push_field_if_any(s, table, field::BY_NUMBER)
+            {
+                s.raw_geti(-1, number as i64);
+                if !s.is_nil(-1) {
+                    s.push_nil();
+                    s.raw_set(-4);
+                    s.push_nil();
+                    s.raw_seti(-2, number as i64);
+                }
             }
         }
         s.set_top(table - 1);
-    }
-}
-
-/// Pushes a part of the link's table at `table`.
-fn push_field(s: State, table: c_int, part: i64) {
-    s.raw_geti(table, part);
-    // A host's `debug` library reaches the table that holds it.
-    if s.kind(-1) != Kind::Table {
-        s.raise(c"sandbox is closed");
     }
 }

@@ -1,93 +1,151 @@
 //! Which tables a parcel has already: known by address, charged like the parcel's bytes.
 
-use std::collections::HashMap;
-use std::hash::{BuildHasherDefault, Hasher};
 use std::rc::Rc;
 
 use super::exchange::{Bill, NoMemory};
 use crate::engine::heap::Budget;
 
-/// Tables that an idle memo keeps its room for.
+/// Places that an idle memo keeps.
 const KEEP: usize = 256;
 
-/// Bytes of one bucket: an entry and its mark.
-const BUCKET: usize = size_of::<(usize, u32)>() + 1;
+/// A table that has been met, in a place that its address leads to, or in the next free one. In words of half its address' length, so that none is
+/// lost between two entries.
+#[derive(Clone, Copy, Default)]
+struct Met {
+    /// Both halves are 0 for none.
+    address: [u32; 2],
+    number: u32,
+}
 
-/// Multiplies: table addresses need no more.
-#[derive(Default)]
-struct AddressHasher(u64);
-
-impl Hasher for AddressHasher {
-    fn finish(&self) -> u64 {
-        self.0
-    }
-
-    fn write(&mut self, bytes: &[u8]) {
-        for &b in bytes {
-            self.0 = (self.0 ^ u64::from(b)).wrapping_mul(0x100_0000_01b3);
-        }
-    }
-
-    fn write_usize(&mut self, n: usize) {
-        let mixed = (n as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-        self.0 = mixed ^ (mixed >> 32);
+impl Met {
+    #[inline(always)]
+    fn address(&self) -> u64 {
+        let [low, high] = self.address;
+        u64::from(low) | u64::from(high) << 32
     }
 }
 
 /// The numbers of the tables in a parcel, by address.
 #[derive(Default)]
 pub struct Memo {
-    numbers: HashMap<usize, u32, BuildHasherDefault<AddressHasher>>,
+    /// As many as a power of two, or none. A quarter of them stays free.
+    places: Vec<Met>,
+    len: u32,
+    /// Whether it may hold anything: it was first met while no stop could come.
+    used: bool,
     bill: Bill,
 }
 
-/// Bytes of a map that holds so many entries without growing.
-fn bytes_for(capacity: usize) -> usize {
-    match capacity {
-        0 => 0,
-        // The map keeps an eighth of its buckets empty.
-        n => n.saturating_mul(8).div_ceil(7).next_power_of_two().saturating_mul(BUCKET),
+/// Bytes of so many places.
+fn bytes_for(places: usize) -> usize {
+    places.saturating_mul(size_of::<Met>())
+}
+
+fn places(n: usize) -> Result<Vec<Met>, NoMemory> {
+    let mut places = Vec::new();
+    places.try_reserve_exact(n).map_err(|_| NoMemory)?;
+    places.resize(n, Met::default());
+    Ok(places)
+}
+
+/// Where a table is, or would be, among so many: a power of two.
+#[inline(always)]
+fn find(places: &mut [Met], address: u64) -> Option<&mut Met> {
+    let mask = places.len().wrapping_sub(1);
+    // Multiplies, and takes bits from the middle: table addresses need no more.
+    let mut at = (address.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32) as usize & mask;
+    while let Some(met) = places.get(at) {
+        if met.address() == address || met.address() == 0 {
+            return places.get_mut(at);
+        }
+        at = (at + 1) & mask;
     }
+    None
 }
 
 impl Memo {
     pub fn len(&self) -> usize {
-        self.numbers.len()
+        self.len as usize
+    }
+
+    fn is_full(&self) -> bool {
+        self.len() >= self.places.len() / 4 * 3
+    }
+
+    /// [`Memo::meet`] where nothing has to grow: `None`, and nothing has been done, where it has. No memory moves.
+    #[inline(always)]
+    pub fn meet_ready(&mut self, address: usize) -> Option<(u32, bool)> {
+        if !self.used || self.is_full() {
+            return None;
+        }
+        Some(self.note(address))
+    }
+
+    /// The number of the table at `address`; there is room for one more.
+    #[inline(always)]
+    fn note(&mut self, address: usize) -> (u32, bool) {
+        let address = address as u64;
+        let number = self.len;
+        match find(&mut self.places, address) {
+            Some(met) if met.address() != 0 => (met.number, true),
+            Some(met) => {
+                *met = Met { address: [address as u32, (address >> 32) as u32], number };
+                self.len = number + 1;
+                (number, false)
+            }
+            None => (number, false),
+        }
     }
 
     /// The number of the table at `address`, and whether it had one already: else it gets the next.
     pub fn meet(&mut self, address: usize) -> Result<(u32, bool), NoMemory> {
-        let next = self.numbers.len() as u32;
-        let capacity = self.numbers.capacity();
-        if next as usize == capacity {
-            if let Some(&number) = self.numbers.get(&address) {
-                return Ok((number, true));
+        self.used = true;
+        if self.is_full() {
+            if let Some(met) = find(&mut self.places, address as u64).filter(|met| met.address() != 0) {
+                return Ok((met.number, true));
             }
-            // While it grows, old and new lie side by side.
-            let (now, next) = (bytes_for(capacity), bytes_for(capacity.saturating_mul(2).max(3)));
-            self.bill.raise_to(now.saturating_add(next))?;
-            self.numbers.try_reserve(1).map_err(|_| NoMemory)?;
-            self.bill.lower_to(bytes_for(self.numbers.capacity()));
+            self.grow()?;
         }
-        // There is room.
-        let number = *self.numbers.entry(address).or_insert(next);
-        Ok((number, number != next))
+        Ok(self.note(address))
+    }
+
+    fn grow(&mut self) -> Result<(), NoMemory> {
+        let now = self.places.len();
+        let next = now.saturating_mul(2).max(16);
+        // Old and new lie side by side.
+        self.bill.raise_to(bytes_for(now).saturating_add(bytes_for(next)))?;
+        let mut grown = places(next)?;
+        for met in self.places.iter().filter(|met| met.address() != 0) {
+            if let Some(place) = find(&mut grown, met.address()) {
+                *place = *met;
+            }
+        }
+        self.places = grown;
+        self.bill.lower_to(bytes_for(next));
+        Ok(())
     }
 
     pub fn clear(&mut self) {
-        self.numbers.clear();
+        if self.used {
+            self.places.fill(Met::default());
+            self.len = 0;
+            self.used = false;
+        }
     }
 
-    /// How many tables there is room for.
+    /// How many places there are.
     pub fn room(&self) -> usize {
-        self.numbers.capacity()
+        self.places.len()
     }
 
-    /// Has room for `n` tables, and nothing in it.
+    /// Has `n` places, a power of two or none, and nothing in them.
     pub fn set_room(&mut self, n: usize) -> Result<(), NoMemory> {
-        if n != self.numbers.capacity() {
-            self.numbers = HashMap::default();
-            self.numbers.try_reserve(n).map_err(|_| NoMemory)?;
+        self.clear();
+        if n != self.places.len() {
+            if n > 0 && !n.is_power_of_two() {
+                return Err(NoMemory);
+            }
+            self.places = places(n)?;
         }
         self.bill.lower_to(bytes_for(n));
         self.bill.raise_to(bytes_for(n))
@@ -95,15 +153,16 @@ impl Memo {
 
     /// Makes `payer` pay for it from now on.
     pub fn pay_by(&mut self, payer: Option<Rc<Budget>>) -> Result<(), NoMemory> {
-        self.bill.pay_by(payer, bytes_for(self.numbers.capacity()))
+        self.bill.pay_by(payer, bytes_for(self.places.len()))
     }
 
     /// Empties it, and gives back what it was charged.
     pub fn reset(&mut self) {
-        self.numbers.clear();
-        if self.numbers.capacity() > KEEP {
-            self.numbers = HashMap::default();
+        if self.places.len() > KEEP {
+            self.places = Vec::new();
+            (self.len, self.used) = (0, false);
         }
+        self.clear();
         self.bill.refund();
     }
 }
@@ -118,13 +177,41 @@ mod tests {
         let mut memo = Memo::default();
         memo.pay_by(Some(Rc::clone(&budget))).unwrap();
         let mut met = 0;
-        while memo.meet(met * 56) == Ok((met as u32, false)) {
+        while memo.meet((met + 1) * 56) == Ok((met as u32, false)) {
             met += 1;
-            assert!(memo.numbers.capacity() * BUCKET <= budget.used(), "{met} tables are not paid for");
+            assert!(bytes_for(memo.room()) <= budget.used(), "{met} tables are not paid for");
         }
         assert!(met > 1000, "only {met} tables for 100,000 bytes");
-        assert_eq!(memo.meet(56), Ok((1, true)));
+        assert_eq!(memo.meet_ready(56), None);
+        assert_eq!(memo.meet(2 * 56), Ok((1, true)));
         memo.reset();
         assert_eq!(budget.used(), 0);
+    }
+
+    #[test]
+    fn each_table_keeps_the_number_that_it_got_first() {
+        let mut memo = Memo::default();
+        // Alike in the bits that settle the place, for many sizes.
+        let addresses: Vec<usize> = (1..2000).map(|i| if i % 3 == 0 { i << 40 } else { i << 4 }).collect();
+        for round in 0..3 {
+            // The first is met where it may be noted that there is something.
+            assert_eq!(memo.meet_ready(addresses[0]), None);
+            for (number, &address) in addresses.iter().enumerate() {
+                assert_eq!(memo.meet(address), Ok((number as u32, false)), "round {round}");
+                let first = addresses[number / 2];
+                let ready = memo.meet_ready(first);
+                assert!(ready.is_none() || ready == Some((number as u32 / 2, true)), "{ready:?}");
+            }
+            assert_eq!(memo.len(), addresses.len());
+            assert!(addresses.iter().enumerate().all(|(n, &a)| memo.meet(a) == Ok((n as u32, true))));
+            if round == 1 {
+                memo.set_room(64).unwrap();
+                assert_eq!(memo.room(), 64);
+            } else {
+                memo.clear();
+            }
+            assert_eq!(memo.len(), 0);
+        }
+        assert_eq!(memo.set_room(63), Err(NoMemory));
     }
 }

@@ -4,7 +4,7 @@
 //! |---|---|
 //! | [`request`] | all that a level can ask of the one above it, and the answers |
 //! | [`parcel`], [`encode`], [`decode`], [`path`] | values as bytes; where one sits that can't be |
-//! | [`exchange`], [`memo`] | the buffers of one crossing, and the desk that lends them |
+//! | [`exchange`], [`pen`], [`memo`] | the buffers of one crossing, and the desk that lends them |
 //! | [`link`], [`proxy`] | functions that cross: exports, proxies, releases |
 //! | [`streams`] | file handles that cross |
 //! | [`ledger`], [`transit`] | what of that lies outside both heaps; what is on its way |
@@ -16,7 +16,7 @@
 //! | [`core`] | what is known of a box outside its heap |
 //! | [`copies`] | boxes at rest: marks to go back to, clones |
 //! | [`counting`] | instructions: counted while they are limited |
-//! | [`realm`] | all boxes of one host state |
+//! | [`realm`], [`places`] | all boxes of one host state, and numbers for them |
 //! | [`threads`] | the Lua threads that calls into a box run on |
 //! | [`parked`], [`waiting`] | calls of the host's that wait while a host function runs, and the Lua side of them |
 //! | [`wall`] | real time of the calls into one box |
@@ -59,6 +59,8 @@ pub mod options;
 pub mod parcel;
 pub mod parked;
 mod path;
+mod pen;
+mod places;
 pub mod proxy;
 pub mod random;
 pub mod realm;

@@ -11,8 +11,7 @@ use mlua::ffi::lua_CFunction;
 
 use super::level::Level;
 use super::request::Reply;
-use super::run::{failure, functions, key, Run, THREADS};
-#[cfg(not(feature = "luajit"))]
+use super::run::{failure, functions, Run, THREADS};
 use crate::engine::heap::tables;
 use crate::engine::seat::Seat;
 use crate::guest;
@@ -46,16 +45,17 @@ fn seat_seed(run: &Run) -> u64 {
 }
 
 fn open_entry(s: State) -> c_int {
-    guest::open(s);
+    guest::open(s, tidy);
+    tidy(s);
     super::link::open(s, true);
-    for (index, f) in functions() {
+    for (key, f) in functions() {
         s.push_function(f);
-        s.registry_set(key(index));
+        s.registry_set(key);
     }
     s.new_table();
-    s.registry_set(key(THREADS));
+    s.registry_set(&THREADS);
     // The thread for the first call, so that an image has it.
-    s.registry_get(key(THREADS));
+    s.registry_get(&THREADS);
     s.new_thread();
     s.raw_seti(-2, 1);
     s.set_top(0);
@@ -65,6 +65,20 @@ fn open_entry(s: State) -> c_int {
     // An image of this should hold no garbage.
     s.collect();
     0
+}
+
+/// Collects, and makes what was freed one with what is free beside it.
+fn tidy(s: State) {
+    s.collect();
+    let level = Level::of(s);
+    level.guarded(|| {
+        let core = level.core();
+        if let Some(heap) =
+            core.and_then(|core| core.heap.try_borrow().ok()).as_deref().and_then(Option::as_ref)
+        {
+            heap.merge();
+        }
+    });
 }
 
 /// Tests a state that was made of an image.
@@ -110,7 +124,6 @@ pub fn shut(seat: &'static Seat, run: &Run) -> Reply {
 
 /// Puts keys in their places, and looks whether ours are found.
 fn rehash_entry(s: State) -> c_int {
-    #[cfg(not(feature = "luajit"))]
     if let Some(core) = Level::of(s).core() {
         let mut index = 0;
         while let Some(table) = core.copies.moved_table(index) {
@@ -121,7 +134,7 @@ fn rehash_entry(s: State) -> c_int {
             index += 1;
         }
     }
-    s.registry_get(key(THREADS));
+    s.registry_get(&THREADS);
     if s.kind(-1) != Kind::Table {
         s.raise(c"tables of this build of Lua can't be read");
     }

@@ -20,6 +20,8 @@ pub fn read(mut reader: Reader<'_>, mut grants: Option<&mut Vec<Granted>>) -> Re
         let name = match reader.item() {
             Some(Item::String(name)) => name,
             Some(Item::End) | None => return Ok(asked),
+            // A list: none of an option's values comes before its name.
+            Some(Item::Listed) => return Err(unknown(b"1")),
             Some(Item::Integer(n)) => return Err(unknown(n.to_string().as_bytes())),
             Some(Item::Float(n)) => return Err(unknown(n.to_string().as_bytes())),
             Some(_) => return Err("names of options are strings".to_owned()),

@@ -1,8 +1,10 @@
 //! Values as bytes: how they cross the wall.
 //!
-//! Layout: `u32` number of values, `u32` number of tables (0 where none is met twice), then the values. A table is its pairs between [`tag::BEGIN`] (or
-//! [`tag::SIZED`], so that the receiver makes it as large as it will be) and [`tag::END`]; one that was met before is [`tag::AGAIN`] and its number, so cycles and sharing are kept. Integers are 8 bytes,
-//! little-endian. Nothing in a parcel is a pointer. Encoding and decoding walk with Lua's stack, never with C's; what lies deeper than
+//! Layout: 24 bits number of values, 8 bits how many names are remembered, `u32` number of tables (0 where none is met twice), then the values. A table
+//! is its pairs between [`tag::BEGIN`] (or [`tag::SIZED`], so that the receiver makes it as large as it will be) and [`tag::END`]; one that was met before
+//! is [`tag::AGAIN`] and its number, so cycles and sharing are kept. A value whose tag has [`LISTED`] set has no key before it: it stands at the next
+//! index of its table, from 1. A key that may come again is a [`tag::NAME`], and then [`tag::KNOWN`]. Integers are 8 bytes, little-endian.
+//! Nothing in a parcel is a pointer. Encoding and decoding walk with Lua's stack, never with C's; what lies deeper than
 //! that holds is a [`tag::LATER`] in its place, and its pairs follow all values, in the order of those tags.
 
 use super::exchange::{Buffer, NoMemory};
@@ -30,9 +32,25 @@ pub mod tag {
     pub const STANDARD: u8 = 13;
     /// [`BEGIN`] of a table that is so large: `u32` how many of its pairs lie at 1, 2, 3 and so on, `u32` how many elsewhere.
     pub const SIZED: u8 = 14;
+    /// A string that is a key and is remembered: a byte its number, a byte its length.
+    pub const NAME: u8 = 15;
+    /// The last [`NAME`] with this number, a byte: a key. `u32` where it stands among the values.
+    pub const KNOWN: u8 = 16;
 }
 
+/// Set in the tag of a value that stands at the next index of its table.
+pub const LISTED: u8 = 0x80;
+
 pub const HEADER: usize = 8;
+/// Numbers that names may have.
+pub const NAMES: u8 = 32;
+/// Bits of a header's first word that count values.
+const COUNT: u32 = 0x00ff_ffff;
+
+/// The first word of a header.
+pub fn head(count: u32, names: u8) -> u32 {
+    (count & COUNT) | u32::from(names) << 24
+}
 
 /// Writing a parcel from plain Rust: what the driver answers with.
 pub struct Writer<'a> {
@@ -164,7 +182,12 @@ pub fn append_string(to: &mut Buffer, s: &[u8]) -> Result<(), NoMemory> {
 #[derive(Clone, Copy)]
 pub struct Reader<'a> {
     bytes: &'a [u8],
+    /// All values: what a [`tag::KNOWN`] leads to lies there.
+    all: &'a [u8],
+    /// The tag that a [`Item::Listed`] was read from.
+    listed: Option<u8>,
     pub count: u32,
+    pub names: u8,
     pub tables: u32,
 }
 
@@ -176,8 +199,9 @@ pub struct Sizes {
 }
 
 impl Sizes {
-    pub fn pairs(self) -> u64 {
-        u64::from(self.array) + u64::from(self.hash)
+    /// Bytes that so many pairs take at least: a value in a list has no key.
+    pub fn least(self) -> u64 {
+        u64::from(self.array) + 2 * u64::from(self.hash)
     }
 
     pub fn word(self) -> u64 {
@@ -207,30 +231,80 @@ pub enum Item<'a> {
     Home(u64),
     Stream(u64),
     Standard(u64),
+    /// In the place of a key: the table's next index.
+    Listed,
 }
 
 impl<'a> Reader<'a> {
     pub fn new(bytes: &'a [u8]) -> Reader<'a> {
         let word =
             |at: usize| bytes.get(at..at + 4).and_then(|b| b.try_into().ok()).map_or(0, u32::from_le_bytes);
-        Reader { count: word(0), tables: word(4), bytes: bytes.get(HEADER..).unwrap_or_default() }
+        let values = bytes.get(HEADER..).unwrap_or_default();
+        let (count, names) = (word(0) & COUNT, (word(0) >> 24) as u8);
+        Reader { bytes: values, all: values, listed: None, count, names, tables: word(4) }
     }
 
     /// Of values without a header.
     pub fn headless(bytes: &'a [u8]) -> Reader<'a> {
-        Reader { count: 0, tables: 0, bytes }
+        Reader { bytes, all: bytes, listed: None, count: 0, names: 0, tables: 0 }
     }
 
-    fn word(&mut self) -> Option<u64> {
+    #[inline(always)]
+    pub fn byte(&mut self) -> Option<u8> {
+        let (&byte, rest) = self.bytes.split_first()?;
+        self.bytes = rest;
+        Some(byte)
+    }
+
+    #[inline(always)]
+    pub fn word(&mut self) -> Option<u64> {
         let (word, rest) = self.bytes.split_first_chunk::<8>()?;
         self.bytes = rest;
         Some(u64::from_le_bytes(*word))
     }
 
+    /// As many bytes.
+    #[inline(always)]
+    pub fn take(&mut self, len: u64) -> Option<&'a [u8]> {
+        let (s, rest) = self.bytes.split_at_checked(usize::try_from(len).ok()?)?;
+        self.bytes = rest;
+        Some(s)
+    }
+
+    /// What follows a [`tag::NAME`]: number and bytes.
+    #[inline(always)]
+    pub fn name(&mut self) -> Option<(u8, &'a [u8])> {
+        let (number, len) = (self.byte()?, self.byte()?);
+        Some((number, self.take(len.into())?))
+    }
+
+    /// What follows a [`tag::KNOWN`]: number, and where the name stands.
+    #[inline(always)]
+    pub fn known(&mut self) -> Option<(u8, u32)> {
+        let (&[number, a, b, c, d], rest) = self.bytes.split_first_chunk::<5>()?;
+        self.bytes = rest;
+        Some((number, u32::from_le_bytes([a, b, c, d])))
+    }
+
+    /// The name that stands there, with that number.
+    fn name_at(&self, number: u8, at: u32) -> Option<&'a [u8]> {
+        let before = self.all.len().checked_sub(self.bytes.len())?;
+        let mut there = Reader::headless(self.all.get(at as usize..before)?);
+        let (tag, name) = (there.byte()?, there.name()?);
+        (tag == tag::NAME && name.0 == number).then_some(name.1)
+    }
+
     /// The next item; `None` at the end, or where the parcel is broken.
     pub fn item(&mut self) -> Option<Item<'a>> {
-        let (&tag, rest) = self.bytes.split_first()?;
-        self.bytes = rest;
+        let mut tag = match self.listed.take() {
+            Some(tag) => tag,
+            None => self.byte()?,
+        };
+        if tag & LISTED != 0 {
+            tag &= !LISTED;
+            self.listed = Some(tag);
+            return Some(Item::Listed);
+        }
         Some(match tag {
             tag::NIL => Item::Nil,
             tag::FALSE => Item::Boolean(false),
@@ -238,10 +312,13 @@ impl<'a> Reader<'a> {
             tag::INTEGER => Item::Integer(self.word()? as i64),
             tag::FLOAT => Item::Float(f64::from_bits(self.word()?)),
             tag::STRING => {
-                let len = usize::try_from(self.word()?).ok()?;
-                let (s, rest) = self.bytes.split_at_checked(len)?;
-                self.bytes = rest;
-                Item::String(s)
+                let len = self.word()?;
+                Item::String(self.take(len)?)
+            }
+            tag::NAME => Item::String(self.name()?.1),
+            tag::KNOWN => {
+                let (number, at) = self.known()?;
+                Item::String(self.name_at(number, at)?)
             }
             tag::BEGIN => Item::Begin(Sizes::default()),
             tag::SIZED => Item::Begin(self.word()?.into()),
@@ -257,7 +334,7 @@ impl<'a> Reader<'a> {
     }
 
     /// A word whose bits above the lowest are a number that the sender has given, which Lua holds as a float.
-    fn number(&mut self, lowest: u32) -> Option<u64> {
+    pub fn number(&mut self, lowest: u32) -> Option<u64> {
         self.word().filter(|n| (1..=1 << 53).contains(&(n >> lowest)))
     }
 
@@ -265,7 +342,7 @@ impl<'a> Reader<'a> {
     /// room for is bounded by what was sent.
     pub fn is_plausible(&self) -> bool {
         let most = self.bytes.len() as u64;
-        u64::from(self.count) <= most && u64::from(self.tables) <= most
+        u64::from(self.count) <= most && u64::from(self.tables) <= most && self.names <= NAMES
     }
 
     /// Bytes that have not been read.
@@ -277,3 +354,6 @@ impl<'a> Reader<'a> {
         self.bytes.is_empty()
     }
 }
+
+#[cfg(test)]
+mod tests;

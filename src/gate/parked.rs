@@ -4,21 +4,22 @@
 //! A call is known by its ticket, which a token on the coroutine's stack holds (see [`super::waiting`]). As long as the token has not
 //! been finalized, the coroutine is alive: the token refers to it.
 
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::collections::HashMap;
 use std::ptr;
 use std::rc::Rc;
 
 use super::answer;
-use super::core::Core;
+use super::core::{self, Core};
 use super::driver::{self, Outcome, Work};
 use super::exchange::Exchange;
+use super::places::{self, Places};
 use super::realm::Realm;
 use super::request::{Reply, Request};
 use super::serve::Call;
 use crate::lua::State;
 
-/// Names a call that waits: an index and a generation.
+/// Names a call that waits: see [`Places`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Ticket(pub u64);
 
@@ -65,18 +66,14 @@ struct Parked {
 #[derive(Default)]
 pub struct Parking {
     all: RefCell<Vec<Option<Parked>>>,
-    free: RefCell<Vec<usize>>,
-    made: Cell<u64>,
+    places: Places,
     /// How many there are on each coroutine of the host's.
     chains: RefCell<HashMap<usize, u32>>,
 }
 
-/// Bits of a ticket that are the index. All of it fits a float.
-const INDEX_BITS: u32 = 24;
-
 impl Ticket {
     fn index(self) -> usize {
-        (self.0 & ((1 << INDEX_BITS) - 1)) as usize
+        places::index_of(self.0)
     }
 }
 
@@ -102,25 +99,11 @@ impl Parking {
 
     /// A place for one more; `None` where there is no memory.
     fn reserve(&self, root: State) -> Option<Ticket> {
-        let mut all = self.all.try_borrow_mut().ok()?;
-        let mut free = self.free.try_borrow_mut().ok()?;
         let mut chains = self.chains.try_borrow_mut().ok()?;
         chains.try_reserve(1).ok()?;
-        let index = match free.pop() {
-            Some(index) => index,
-            None => {
-                all.try_reserve(1).ok()?;
-                free.try_reserve(all.len() + 1).ok()?;
-                all.push(None);
-                all.len() - 1
-            }
-        };
-        if index >= 1 << INDEX_BITS {
-            return None;
-        }
+        let ticket = self.places.reserve(&self.all)?;
         *chains.entry(root.as_ptr() as usize).or_insert(0) += 1;
-        self.made.set(self.made.get() + 1);
-        Some(Ticket(((self.made.get() & ((1 << (53 - INDEX_BITS)) - 1)) << INDEX_BITS) | index as u64))
+        Some(Ticket(ticket))
     }
 
     fn with<R>(&self, ticket: Ticket, f: impl FnOnce(&mut Parked) -> R) -> Option<R> {
@@ -137,10 +120,7 @@ impl Parking {
     }
 
     fn vacate(&self, ticket: Ticket, root: State) {
-        if let Ok(mut free) = self.free.try_borrow_mut() {
-            // Room for every index was reserved with its place.
-            free.push(ticket.index());
-        }
+        self.places.vacate(ticket.0);
         if let Ok(mut chains) = self.chains.try_borrow_mut() {
             let key = root.as_ptr() as usize;
             let left = chains.get(&key).map_or(0, |n| n.saturating_sub(1));
@@ -261,9 +241,12 @@ pub fn close(realm: &Realm, core: &Core) {
     }
 }
 
-/// The host's state ends: nobody waits any more.
+/// The host's state ends: nobody waits any more, and no memory is left here.
 pub fn shut(realm: &Realm) {
-    let all = std::mem::take(&mut *realm.parking.all.borrow_mut());
+    let parking = &realm.parking;
+    let all = std::mem::take(&mut *parking.all.borrow_mut());
+    parking.places.clear();
+    core::clear(&parking.chains);
     for parked in all.into_iter().flatten() {
         if let Stage::Waits(work) = parked.stage {
             driver::abandon(realm, parked.root, work);

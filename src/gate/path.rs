@@ -26,12 +26,12 @@ pub fn push_name(s: State, what: &CStr, number: c_int) {
 
 /// Appends to the string on top the way from the table at `base` to what is at hand. On the stack lies, for each table around, the
 /// table, the key, and the value where the next table is that key; `phases` tells how each hangs on the one before.
-pub fn append_steps(s: State, base: c_int, phases: &[u8]) {
+pub fn append_steps(s: State, base: c_int, phases: impl ExactSizeIterator<Item = u8>) {
     let steps = phases.len();
     let mut at = base;
-    for (i, _) in phases.iter().enumerate() {
+    for (i, phase) in phases.enumerate() {
         if i > 0 {
-            at += if phases.get(i) == Some(&AS_KEY) { 3 } else { 2 };
+            at += if phase == AS_KEY { 3 } else { 2 };
         }
         if i < SHOWN || i + SHOWN >= steps {
             push_step(s, at + 1);

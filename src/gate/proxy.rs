@@ -18,7 +18,7 @@ use super::exchange::Exchange;
 use super::journal::event::Event;
 use super::ledger::Way;
 use super::level::Level;
-use super::link::{field, proxy_key, Link};
+use super::link::{field, Link};
 use super::parcel::tag;
 use super::random;
 use super::realm::{self, Realm};
@@ -27,7 +27,7 @@ use super::serve::direct;
 use super::short;
 use super::trace;
 use super::waiting::{self, wrap, Road};
-use crate::lua::{function, State};
+use crate::lua::{function, Key, State};
 
 /// What a proxy's userdata holds.
 #[derive(Clone, Copy)]
@@ -73,6 +73,8 @@ const HEAP_OF_ONE: usize = 8192;
 /// What a function of a box costs the host that keeps its proxy, bytes: closure, userdata and places in tables.
 pub const FUNCTION: usize = 256;
 
+static METATABLE: Key = Key::new();
+
 impl Proxy {
     pub fn link(&self) -> Link {
         Link::numbered(self.link)
@@ -81,7 +83,7 @@ impl Proxy {
 
 /// The proxy in the userdata at `index`, if it is one.
 pub fn proxy_in<'a>(s: State, index: c_int) -> Option<&'a mut Proxy> {
-    let place = s.userdata_of(index, proxy_key()) as *mut Proxy;
+    let place = s.userdata_of(index, &METATABLE) as *mut Proxy;
     // SAFETY: only `push_proxy` gives out this metatable, with memory of this size; the value on the stack keeps it alive.
     unsafe { place.as_mut() }
 }
@@ -126,7 +128,7 @@ pub fn open(s: State) {
     s.raw_set_field(-2, c"__gc");
     s.push_bool(false);
     s.raw_set_field(-2, c"__metatable");
-    s.registry_set(proxy_key());
+    s.registry_set(&METATABLE);
 }
 
 impl Link {
@@ -157,7 +159,7 @@ impl Link {
         let proxy = Proxy { link: self.number(), number, count: 0, weight, era, realm, seal };
         // SAFETY: fresh memory of that size, aligned as Lua aligns userdata; no metatable looks at it before.
         unsafe { place.write(proxy) };
-        s.registry_get(proxy_key());
+        s.registry_get(&METATABLE);
         s.set_metatable(-2);
         // SAFETY: as above; it is on the stack.
         unsafe { (*place).count = 1 };

@@ -10,10 +10,11 @@ mod ways;
 
 use std::cell::{Cell, RefCell};
 use std::mem;
-use std::os::raw::{c_int, c_void};
+use std::os::raw::c_int;
 use std::panic::{catch_unwind, AssertUnwindSafe};
 use std::rc::Rc;
 
+use super::copies::Total;
 use super::core::{Core, Status};
 use super::driver;
 use super::exchange::Desk;
@@ -22,6 +23,7 @@ use super::level::Level;
 use super::limits::Asked;
 use super::making;
 use super::parked::{self, Parking};
+use super::places::{self, Places};
 use super::request::Id;
 use super::run::Run;
 use super::scalars::Scalars;
@@ -31,7 +33,7 @@ use super::trace::Trace;
 use super::waiting;
 use super::workers::Workers;
 use crate::engine::{clock, luajit};
-use crate::lua::{function, State};
+use crate::lua::{function, Key, State};
 pub use forgotten::{collect_forgotten, collect_marks};
 use forgotten::{CROWD, MARKED};
 pub use ways::{abandon, begin, call_short, cross, go_on, go_on_long};
@@ -40,8 +42,7 @@ pub use ways::{abandon, begin, call_short, cross, go_on, go_on_long};
 pub struct Realm {
     pub desk: RefCell<Desk>,
     cores: RefCell<Vec<Option<Rc<Core>>>>,
-    free: RefCell<Vec<usize>>,
-    made: Cell<u64>,
+    places: Places,
     /// Calls of the driver inside one another, through the host's own stack.
     pub nesting: Cell<usize>,
     pub parking: Parking,
@@ -60,30 +61,23 @@ pub struct Realm {
     pub spare: Spare,
     open: Cell<bool>,
     /// Bytes that all marks of boxes take.
-    pub marked: Rc<Cell<usize>>,
+    pub marked: Total,
     /// How much that may be before those of forgotten marks are collected.
     most_marked: Cell<usize>,
     /// How many boxes there may be before the next one has the handles of forgotten ones collected.
     crowd: Cell<usize>,
 }
 
-/// Bits of an id that are the index; the rest is the generation. Together they fit a float.
-const INDEX_BITS: u32 = 24;
-
 /// The index in an id: of the boxes that are there no two have the same.
 pub fn index_of(id: Id) -> usize {
-    (id.0 & ((1 << INDEX_BITS) - 1)) as usize
+    places::index_of(id.0)
 }
 
-static KEY: u8 = 0;
-
-fn key() -> *const c_void {
-    &KEY as *const u8 as *const c_void
-}
+static REALM: Key = Key::new();
 
 /// Bare: makes the realm of a host state if it has none.
 pub fn open(s: State) {
-    s.registry_get(key());
+    s.registry_get(&REALM);
     let there = !s.userdata(-1).is_null();
     s.pop(1);
     if there {
@@ -93,8 +87,7 @@ pub fn open(s: State) {
     let realm = Realm {
         desk: RefCell::new(Desk::new(None)),
         cores: RefCell::default(),
-        free: RefCell::default(),
-        made: Cell::new(0),
+        places: Places::default(),
         nesting: Cell::new(0),
         parking: Parking::default(),
         trace: RefCell::default(),
@@ -105,7 +98,7 @@ pub fn open(s: State) {
         workers: Workers::default(),
         spare: Spare::default(),
         open: Cell::new(true),
-        marked: Rc::default(),
+        marked: Total::default(),
         most_marked: Cell::new(MARKED),
         crowd: Cell::new(CROWD),
     };
@@ -117,7 +110,7 @@ pub fn open(s: State) {
     s.push_bool(false);
     s.raw_set_field(-2, c"__metatable");
     s.set_metatable(-2);
-    s.registry_set(key());
+    s.registry_set(&REALM);
     super::link::open(s, false);
     waiting::open(s);
     direct::open(s);
@@ -125,7 +118,7 @@ pub fn open(s: State) {
 
 /// Bare: the realm of a host state.
 pub fn of(s: State) -> *mut Realm {
-    s.registry_get(key());
+    s.registry_get(&REALM);
     let place = s.userdata(-1) as *mut Realm;
     s.pop(1);
     if place.is_null() {
@@ -158,12 +151,12 @@ impl Realm {
         for core in cores.iter().flatten() {
             dispose(core);
         }
-        self.free.borrow_mut().clear();
-        self.free.borrow_mut().shrink_to_fit();
+        self.places.clear();
         *self.desk.borrow_mut() = Desk::new(None);
         *self.trace.borrow_mut() = Trace::default();
         self.workers.dismiss();
         self.spare.clear();
+        self.marked.clear();
     }
 
     pub fn is_open(&self) -> bool {
@@ -191,46 +184,27 @@ impl Realm {
 
     /// The number given last.
     pub fn made(&self) -> u64 {
-        self.made.get()
+        self.places.made()
     }
 
     /// None of the numbers up to `made` is given from now on.
     pub fn skip_to(&self, made: u64) {
-        self.made.set(self.made.get().max(made & ((1 << (53 - INDEX_BITS)) - 1)));
+        self.places.skip_to(made);
     }
 
     /// A number that nothing else of this realm has.
     pub fn next_number(&self) -> u64 {
-        self.made.set(self.made.get() + 1);
-        self.made.get()
+        self.places.next()
     }
 
     /// A new id, and where its box goes.
     pub fn reserve(&self) -> Option<Id> {
-        let mut cores = self.cores.try_borrow_mut().ok()?;
-        let mut free = self.free.try_borrow_mut().ok()?;
-        let index = match free.pop() {
-            Some(index) => index,
-            None => {
-                cores.try_reserve(1).ok()?;
-                free.try_reserve(cores.len() + 1).ok()?;
-                cores.push(None);
-                cores.len() - 1
-            }
-        };
-        if index >= 1 << INDEX_BITS {
-            return None;
-        }
-        self.made.set(self.made.get() + 1);
-        Some(Id(((self.made.get() & ((1 << (53 - INDEX_BITS)) - 1)) << INDEX_BITS) | index as u64))
+        self.places.reserve(&self.cores).map(Id)
     }
 
     /// Gives back an id that no box has got.
     pub fn unreserve(&self, id: Id) {
-        if let Ok(mut free) = self.free.try_borrow_mut() {
-            // Room for every index was reserved with its place.
-            free.push(index_of(id));
-        }
+        self.places.vacate(id.0);
     }
 
     /// The host's own boxes.
@@ -242,7 +216,7 @@ impl Realm {
     /// How many boxes there are, all levels.
     fn count(&self) -> usize {
         let cores = self.cores.try_borrow().map_or(0, |cores| cores.len());
-        cores.saturating_sub(self.free.try_borrow().map_or(0, |free| free.len()))
+        cores.saturating_sub(self.places.vacant())
     }
 
     pub fn insert(&self, core: Rc<Core>) {
@@ -274,7 +248,7 @@ impl Realm {
         if let Some(place) = self.cores.borrow_mut().get_mut(index) {
             *place = None;
         }
-        self.free.borrow_mut().push(index);
+        self.places.vacate(id.0);
         if core.running.get() > 0 {
             under::let_go(self, &core);
             parked::close(self, &core);

@@ -26,7 +26,7 @@ use crate::engine::seat::Seat;
 use crate::engine::stack::BoxStack;
 use crate::engine::switch::{rest, run_on, Task};
 use crate::engine::zone::{ZONE_HOST, ZONE_VM};
-use crate::lua::{compat, function, State};
+use crate::lua::{compat, function, Key, State};
 
 /// A call into a box.
 pub struct Run {
@@ -148,30 +148,24 @@ pub fn take_seat(core: &Core, seat: &'static Seat, beat: &'static Beat) {
     }
 }
 
-/// Where the registry keeps what a call starts with: pushing these allocates nothing, so it can be done outside a protected call.
-static KEYS: [u8; 7] = [1, 2, 3, 4, 5, 6, 7];
-
-pub(super) fn key(index: usize) -> *const c_void {
-    KEYS.as_ptr().wrapping_add(index) as *const c_void
-}
-
-const MAKE_THREAD: usize = 0;
-pub(super) const THREADS: usize = 1;
-pub(super) const HANDLER: usize = 2;
-const ENTRY: usize = 3;
-const SEND_ERROR: usize = 4;
-const COLLECT: usize = 5;
-pub(super) const SEND: usize = 6;
+// What a call starts with: pushing these allocates nothing, so it can be done outside a protected call.
+static MAKE_THREAD: Key = Key::new();
+pub(super) static THREADS: Key = Key::new();
+pub(super) static HANDLER: Key = Key::new();
+static ENTRY: Key = Key::new();
+static SEND_ERROR: Key = Key::new();
+static COLLECT: Key = Key::new();
+pub(super) static SEND: Key = Key::new();
 
 /// What lies in the registry under these.
-pub(super) fn functions() -> [(usize, lua_CFunction); 6] {
+pub(super) fn functions() -> [(&'static Key, lua_CFunction); 6] {
     [
-        (MAKE_THREAD, function(make_thread)),
-        (HANDLER, function(super::trace::handler)),
-        (ENTRY, function(entry::entry)),
-        (SEND_ERROR, function(entry::send_error)),
-        (COLLECT, function(collect)),
-        (SEND, function(short::send)),
+        (&MAKE_THREAD, function(make_thread)),
+        (&HANDLER, function(super::trace::handler)),
+        (&ENTRY, function(entry::entry)),
+        (&SEND_ERROR, function(entry::send_error)),
+        (&COLLECT, function(collect)),
+        (&SEND, function(short::send)),
     ]
 }
 
@@ -232,7 +226,7 @@ fn call(seat: &'static Seat, run: &Run) -> Reply {
         }
         threads.note_made(number);
     }
-    main.registry_get(key(THREADS));
+    main.registry_get(&THREADS);
     main.raw_geti(-1, number as i64);
     let thread = main.thread(-1);
     main.pop(2);
@@ -242,7 +236,7 @@ fn call(seat: &'static Seat, run: &Run) -> Reply {
     seat.base.set(thread.as_ptr());
     let level = Level::Box(seat);
     short::base(thread);
-    thread.registry_get(key(ENTRY));
+    thread.registry_get(&ENTRY);
     let ok = thread.pcall(0, 0, short::HANDLER);
     let no_memory = !ok && thread.bytes(-1) == Some(compat::NO_MEMORY.as_bytes());
     if no_memory && unseen(run) {
@@ -271,7 +265,7 @@ pub(super) fn relieve(thread: State, run: &Run, no_memory: bool) {
 pub(super) fn failed(thread: State, level: Level, run: &Run) -> Reply {
     super::autopsy::keep_message(thread, level);
     // handler, the error object
-    thread.registry_get(key(SEND_ERROR));
+    thread.registry_get(&SEND_ERROR);
     thread.insert(-2);
     if thread.pcall(1, 0, 0) {
         Reply::Error
@@ -284,7 +278,7 @@ pub(super) fn failed(thread: State, level: Level, run: &Run) -> Reply {
 fn add_thread(main: State, number: usize) -> bool {
     // No collection here: a finalizer would run on the main thread, which must not be left.
     main.stop_collector();
-    main.registry_get(key(MAKE_THREAD));
+    main.registry_get(&MAKE_THREAD);
     main.push_number(number as f64);
     let made = main.pcall(1, 0, 0);
     main.set_top(0);
@@ -311,7 +305,7 @@ fn at_brim(run: &Run) -> bool {
 
 /// A full collection; what finalizers raise is forgotten.
 fn protect_collect(s: State) {
-    s.registry_get(key(COLLECT));
+    s.registry_get(&COLLECT);
     if !s.pcall(0, 0, 0) {
         s.pop(1);
     }
@@ -319,7 +313,7 @@ fn protect_collect(s: State) {
 
 /// Makes the thread of the number given.
 fn make_thread(s: State) -> c_int {
-    s.registry_get(key(THREADS));
+    s.registry_get(&THREADS);
     s.new_thread();
     s.raw_seti(-2, s.number(1) as i64);
     0

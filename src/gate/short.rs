@@ -15,7 +15,7 @@ use super::encode::{Encoder, Side};
 use super::level::Level;
 use super::link::{field, Link};
 use super::request::{Reply, Request};
-use super::run::{self, key, Run};
+use super::run::{self, Run};
 use super::trace;
 use crate::engine::seat::Seat;
 use crate::engine::switch::{self, run_on};
@@ -34,14 +34,14 @@ pub fn base(thread: State) {
         return;
     }
     thread.set_top(0);
-    thread.registry_get(key(run::HANDLER));
+    thread.registry_get(&run::HANDLER);
     if Link::Owner.push_table(thread) {
         thread.raw_geti(-1, field::BY_NUMBER);
         thread.remove(-2);
     } else {
         thread.push_nil();
     }
-    thread.registry_get(key(run::SEND));
+    thread.registry_get(&run::SEND);
 }
 
 /// Calls the function that was exported under the run's number with the realm's scalars. Results that are scalars go back the same way.

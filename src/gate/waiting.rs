@@ -13,7 +13,7 @@
 #![allow(unsafe_code)]
 
 use std::mem;
-use std::os::raw::{c_int, c_void};
+use std::os::raw::c_int;
 
 use super::decode::decode;
 use super::driver;
@@ -26,7 +26,7 @@ use super::realm::{self, Realm};
 use super::request::{Entry, Id, Reply, Request};
 use super::serve::{direct, Call, What};
 use crate::engine::luajit;
-use crate::lua::{function, State};
+use crate::lua::{function, Key, State};
 
 #[cfg_attr(not(any(feature = "lua51", feature = "luajit")), path = "waiting/direct.rs")]
 #[cfg_attr(feature = "lua51", path = "waiting/apart.rs")]
@@ -46,17 +46,10 @@ pub enum Road {
 /// The road of a C function that Lua calls directly.
 pub const DIRECT: Road = if wrap::NEEDED { Road::Plain } else { Road::Waiting { close: false } };
 
-/// The registry's keys; pushing what lies there allocates nothing.
-static KEYS: [u8; 4] = [1, 2, 3, 4];
-
-fn key(index: usize) -> *const c_void {
-    KEYS.as_ptr().wrapping_add(index) as *const c_void
-}
-
-const METATABLE: usize = 0;
-const HOLD: usize = 1;
-const PREPARE: usize = 2;
-const DELIVER: usize = 3;
+static METATABLE: Key = Key::new();
+static HOLD: Key = Key::new();
+static PREPARE: Key = Key::new();
+static DELIVER: Key = Key::new();
 
 /// Bare: prepares a host's state.
 pub fn open(s: State) {
@@ -67,10 +60,10 @@ pub fn open(s: State) {
     }
     s.push_bool(false);
     s.raw_set_field(-2, c"__metatable");
-    s.registry_set(key(METATABLE));
-    for (index, f) in [(HOLD, function(hold)), (PREPARE, function(prepare)), (DELIVER, function(deliver))] {
+    s.registry_set(&METATABLE);
+    for (key, f) in [(&HOLD, function(hold)), (&PREPARE, function(prepare)), (&DELIVER, function(deliver))] {
         s.push_function(f);
-        s.registry_set(key(index));
+        s.registry_set(key);
     }
     wrap::open(s);
 }
@@ -179,7 +172,7 @@ fn proceed(s: State, realm: *mut Realm, errand: Errand, progress: Progress, take
             reply
         } else {
             let ready = moving(s, realm, ticket, |s| {
-                s.registry_get(key(PREPARE));
+                s.registry_get(&PREPARE);
                 s.copy(errand.at);
                 s.pcall(1, State::ALL, 0)
             });
@@ -245,7 +238,7 @@ struct Token {
 
 /// The token at `index`.
 fn token(s: State, index: c_int) -> Option<(Ticket, Errand)> {
-    let place = s.userdata_of(index, key(METATABLE)) as *const Token;
+    let place = s.userdata_of(index, &METATABLE) as *const Token;
     // SAFETY: only `hold` gives out this metatable, with memory of this size; the value stays on the stack.
     let &Token { ticket, id, close } = unsafe { place.as_ref()? };
     Some((Ticket(ticket), Errand { id: Id(id), close, at: index }))
@@ -253,7 +246,7 @@ fn token(s: State, index: c_int) -> Option<(Ticket, Errand)> {
 
 /// Pushes a new token; false, and an error object, where there is no memory.
 fn push_token(s: State, ticket: Ticket, errand: Errand) -> bool {
-    s.registry_get(key(HOLD));
+    s.registry_get(&HOLD);
     s.push_number(ticket.0 as f64);
     s.push_number(errand.id.0 as f64);
     s.push_bool(errand.close);
@@ -276,7 +269,7 @@ fn hold(s: State) -> c_int {
     s.push_thread();
     s.raw_seti(-2, 2);
     s.set_user_table(-2);
-    s.registry_get(key(METATABLE));
+    s.registry_get(&METATABLE);
     s.set_metatable(-2);
     1
 }
@@ -310,7 +303,7 @@ fn send(s: State, realm: *mut Realm, ticket: Ticket, at: c_int, ok: bool) -> Rep
         s.set_top(at);
         return Reply::NoMemory;
     }
-    s.registry_get(key(DELIVER));
+    s.registry_get(&DELIVER);
     s.insert(at + 1);
     s.copy(at);
     s.insert(at + 2);

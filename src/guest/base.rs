@@ -185,6 +185,12 @@ fn load(s: State) -> c_int {
         s.push_cstr(if wants_text { c"t" } else { c"-" });
         s.replace(3);
     }
+    // What a reader function will give can't be looked at before.
+    if compat::JIT && !s.prepare_text(s.bytes(1)) {
+        s.push_nil();
+        s.insert(-2);
+        return 2;
+    }
     call_stock(s, s.top(), State::ALL);
     if s.bytes(-1) == Some(b"reader function must return a string") {
         s.push_where(1);

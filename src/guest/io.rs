@@ -3,19 +3,24 @@
 mod lines;
 mod reading;
 
-use std::ffi::c_void;
 use std::os::raw::c_int;
 
 use super::{file, stream};
 use crate::gate::grants::Mode;
 use crate::gate::request::{Format, Stream, StreamOp};
-use crate::lua::{compat, function, Entry, Kind, State};
+use crate::lua::{compat, function, Entry, Key, Kind, State};
 
-static KEYS: [u8; 3] = [1, 2, 3];
+static DEFAULT_INPUT: Key = Key::new();
+static DEFAULT_OUTPUT: Key = Key::new();
+/// For `print`.
+static STANDARD_OUTPUT: Key = Key::new();
 
-/// Where the registry keeps the default input (0) and output (1), and standard output (2) for `print`.
-fn key(index: usize) -> *const c_void {
-    KEYS.as_ptr().wrapping_add(index) as *const c_void
+fn default_key(which: Stream) -> &'static Key {
+    if which == Stream::In {
+        &DEFAULT_INPUT
+    } else {
+        &DEFAULT_OUTPUT
+    }
 }
 
 pub fn open(s: State) {
@@ -38,11 +43,11 @@ pub fn open(s: State) {
         stream::push_standard(s, which);
         if which != Stream::Err {
             s.copy(-1);
-            s.registry_set(key(which.index()));
+            s.registry_set(default_key(which));
         }
         if which == Stream::Out {
             s.copy(-1);
-            s.registry_set(key(2));
+            s.registry_set(&STANDARD_OUTPUT);
         }
         s.raw_set_field(-2, name);
     }
@@ -51,7 +56,7 @@ pub fn open(s: State) {
 
 /// Bare: writes the string on top to a standard stream, and pops it. What goes wrong is not told, as in stock `print`.
 pub fn write_standard(s: State, _stream: Stream) {
-    s.registry_get(key(2));
+    s.registry_get(&STANDARD_OUTPUT);
     s.insert(-2);
     let n = stream::write(s, -2, StreamOp::Write);
     s.pop(n + 2);
@@ -96,7 +101,7 @@ fn check_open(s: State, arg: c_int) {
 }
 
 fn push_default(s: State, which: Stream) {
-    s.registry_get(key(which.index()));
+    s.registry_get(default_key(which));
     if is_open(s, -1) != Some(true) {
         let name = if which == Stream::In { c"input" } else { c"output" };
         if compat::JIT {
@@ -159,7 +164,7 @@ fn plain_text(s: State) {
 fn write(s: State) -> c_int {
     let n = s.top();
     if n == 1 {
-        s.registry_get(key(Stream::Out.index()));
+        s.registry_get(&DEFAULT_OUTPUT);
         if stream::write_at_once(s, -1, 1) {
             return written(s);
         }
@@ -202,9 +207,9 @@ fn choose(s: State, which: Stream) -> c_int {
             s.type_error(1, c"FILE*");
         }
         s.copy(1);
-        s.registry_set(key(which.index()));
+        s.registry_set(default_key(which));
     }
-    s.registry_get(key(which.index()));
+    s.registry_get(default_key(which));
     1
 }
 
@@ -221,7 +226,7 @@ fn output(s: State) -> c_int {
 /// `io.close([file])`
 fn close(s: State) -> c_int {
     if s.top() == 0 {
-        s.registry_get(key(Stream::Out.index()));
+        s.registry_get(&DEFAULT_OUTPUT);
     }
     file_close(s)
 }

@@ -41,14 +41,16 @@ pub mod warn;
 
 use crate::lua::State;
 
-/// Bare: opens everything in a new box.
-pub fn open(s: State) {
+/// Bare: opens everything in a new box. `tidy` is called where there is garbage whose place can serve what comes next.
+pub fn open(s: State, tidy: fn(State)) {
     s.open_pure_libraries();
+    tidy(s);
     package::open(s);
     base::open(s);
     coroutine::open(s);
     string::open(s);
     math::open(s);
+    tidy(s);
     debug::open(s);
     io::open(s);
     os::open(s);

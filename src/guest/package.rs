@@ -1,7 +1,7 @@
 //! `require`: the stock one. Its searchers are the stock one of `package.preload` and one of ours, which finds what the host granted:
 //! modules by name first, then files along `package.path`. No searcher loads native code.
 
-use std::ffi::{c_void, CStr};
+use std::ffi::CStr;
 use std::os::raw::c_int;
 
 use super::{file, search};
@@ -10,7 +10,7 @@ use crate::gate::encode::{Encoder, Side};
 use crate::gate::level::Level;
 use crate::gate::link::Link;
 use crate::gate::request::{Reply, Request};
-use crate::lua::{compat, function, Kind, State};
+use crate::lua::{compat, function, Key, Kind, State};
 
 /// Names taken out of `package`, and why.
 const ABSENT: &[(&CStr, &str)] = &[(c"loadlib", "loads C code into the process")];
@@ -18,12 +18,8 @@ const ABSENT: &[(&CStr, &str)] = &[(c"loadlib", "loads C code into the process")
 /// What `package.path` is at first: no directory of a box is more likely to hold modules than its root.
 const PATH: &CStr = c"/?.lua;/?/init.lua";
 
-static KEY: u8 = 0;
-
-/// Where the registry keeps the table of granted modules: name -> value, or a string for a file that the level above reads.
-fn key() -> *const c_void {
-    &KEY as *const u8 as *const c_void
-}
+/// The granted modules: name -> value, or a string for a file that the level above reads.
+static MODULES: Key = Key::new();
 
 pub fn open(s: State) {
     s.open_package_library();
@@ -35,6 +31,16 @@ pub fn open(s: State) {
     for (name, value) in [(c"path", PATH), (c"cpath", c"")] {
         s.push_cstr(value);
         s.raw_set_field(-2, name);
+    }
+    // What C libraries that are loaded are kept in; none ever is.
+    for name in [c"_LOADLIB", c"_CLIBS"] {
+        s.raw_field(State::REGISTRY, name);
+        let there = !s.is_nil(-1);
+        s.pop(1);
+        if there {
+            s.push_nil();
+            s.raw_set_field(State::REGISTRY, name);
+        }
     }
     // Lua 5.1 has no `searchpath`.
     super::base::wrap_stock(s, c"searchpath", function(search::searchpath));
@@ -72,12 +78,12 @@ pub fn grant(s: State) {
         s.raw_set(-4);
     }
     s.pop(1);
-    s.registry_set(key());
+    s.registry_set(&MODULES);
 }
 
 /// Pushes the table of granted modules; false (and nothing pushed) where there are none.
 fn push_granted(s: State) -> bool {
-    s.registry_get(key());
+    s.registry_get(&MODULES);
     let some = s.kind(-1) == Kind::Table;
     if !some {
         s.pop(1);

@@ -8,7 +8,7 @@
 #![allow(unsafe_code)]
 
 use std::mem;
-use std::os::raw::{c_int, c_void};
+use std::os::raw::c_int;
 
 use super::{disk, made, pieces};
 use crate::gate::level::Level;
@@ -18,9 +18,9 @@ use crate::gate::proxy::crossing;
 use crate::gate::request::{Format, Request, Stream, StreamOp};
 use crate::gate::streams;
 use crate::host::stream::buffer::PLACE;
-use crate::lua::{Kind, State};
+use crate::lua::{Key, Kind, State};
 
-static KEY: u8 = 0;
+static METATABLE: Key = Key::new();
 
 /// What a handle begins with, and no other userdata of this library does.
 const MARK: u64 = 0x6b1e_5afe_10a0_f11e;
@@ -74,13 +74,9 @@ pub type Failure = (c_int, &'static std::ffi::CStr);
 pub const BAD_FILE: Failure = (libc::EBADF, c"Bad file descriptor");
 const NO_SEEK: Failure = (libc::ESPIPE, c"Illegal seek");
 
-fn key() -> *const c_void {
-    &KEY as *const u8 as *const c_void
-}
-
 /// Bare: pops a table and makes it the metatable of handles.
 pub fn set_metatable(s: State) {
-    s.registry_set(key());
+    s.registry_set(&METATABLE);
 }
 
 fn push(s: State, kind: Behind) {
@@ -96,7 +92,7 @@ fn push(s: State, kind: Behind) {
             position: 0,
         })
     };
-    s.registry_get(key());
+    s.registry_get(&METATABLE);
     s.set_metatable(-2);
 }
 

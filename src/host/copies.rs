@@ -8,7 +8,7 @@
 #![allow(unsafe_code)]
 
 use std::mem;
-use std::os::raw::{c_int, c_void};
+use std::os::raw::c_int;
 
 use super::handle;
 use super::images;
@@ -20,13 +20,9 @@ use crate::gate::link::{field, Link};
 use crate::gate::parcel::Item;
 use crate::gate::realm;
 use crate::gate::request::{Id, Request};
-use crate::lua::{function, Entry, Kind, State};
+use crate::lua::{function, Entry, Key, Kind, State};
 
-static KEY: u8 = 0;
-
-fn key() -> *const c_void {
-    &KEY as *const u8 as *const c_void
-}
+static METATABLE: Key = Key::new();
 
 /// What a mark's userdata holds.
 #[derive(Clone, Copy)]
@@ -47,11 +43,11 @@ pub fn open(s: State) {
     s.raw_set_field(-2, c"__name");
     s.push_cstr(c"mark");
     s.raw_set_field(-2, c"__metatable");
-    s.registry_set(key());
+    s.registry_set(&METATABLE);
 }
 
 fn mark_at<'a>(s: State, index: c_int) -> Option<&'a mut Mark> {
-    let place = s.userdata_of(index, key()) as *mut Mark;
+    let place = s.userdata_of(index, &METATABLE) as *mut Mark;
     // SAFETY: only `push_mark` gives out this metatable, with memory of this size; the value stays on the stack.
     unsafe { place.as_mut() }
 }
@@ -60,7 +56,7 @@ fn push_mark(s: State, id: Id) {
     let place = s.new_userdata(mem::size_of::<Mark>()) as *mut Mark;
     // SAFETY: fresh memory of that size.
     unsafe { place.write(Mark { id, number: 0 }) };
-    s.registry_get(key());
+    s.registry_get(&METATABLE);
     s.set_metatable(-2);
 }
 

@@ -7,7 +7,7 @@
 mod streams;
 
 use std::mem;
-use std::os::raw::{c_int, c_void};
+use std::os::raw::c_int;
 
 use super::copies;
 use super::journal;
@@ -19,17 +19,13 @@ use crate::gate::link::{self, Link};
 use crate::gate::realm;
 use crate::gate::request::{Entry as Into, Id, Request};
 use crate::gate::waiting::{self, wrap, Road, DIRECT};
-use crate::lua::{compat, function, Entry, Kind, State};
+use crate::lua::{compat, function, Entry, Key, Kind, State};
 
-static KEY: u8 = 0;
-
-fn key() -> *const c_void {
-    &KEY as *const u8 as *const c_void
-}
+static METATABLE: Key = Key::new();
 
 /// Bare: makes the metatable of handles, if the state has none.
 pub fn open(s: State) {
-    s.registry_get(key());
+    s.registry_get(&METATABLE);
     let there = !s.is_nil(-1);
     s.pop(1);
     if there {
@@ -46,7 +42,7 @@ pub fn open(s: State) {
     s.raw_set_field(-2, c"__name");
     s.push_cstr(c"sandbox");
     s.raw_set_field(-2, c"__metatable");
-    s.registry_set(key());
+    s.registry_set(&METATABLE);
     copies::open(s);
 }
 
@@ -67,7 +63,7 @@ pub fn push_closed(s: State) {
     // SAFETY: fresh memory of that size.
     unsafe { place.write(Place { id: 0, name: 0 }) };
     link::leave_unlinked(s, -1);
-    s.registry_get(key());
+    s.registry_get(&METATABLE);
     s.set_metatable(-2);
 }
 
@@ -81,7 +77,7 @@ pub fn set_id(s: State, index: c_int, id: Id) {
 
 /// The number in the handle at `index`, if it is one.
 fn place_at<'a>(s: State, index: c_int) -> Option<&'a mut Place> {
-    let place = s.userdata_of(index, key()) as *mut Place;
+    let place = s.userdata_of(index, &METATABLE) as *mut Place;
     // SAFETY: only `push_closed` gives out this metatable, with memory of this size; the value stays on the stack.
     unsafe { place.as_mut() }
 }

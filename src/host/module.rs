@@ -1,6 +1,6 @@
 //! The module that `require "sandbox"` gives.
 
-use std::os::raw::{c_int, c_void};
+use std::os::raw::c_int;
 
 use super::options::{flatten, limits_alone};
 use super::stream;
@@ -15,7 +15,7 @@ use crate::gate::realm;
 use crate::gate::request::{Id, Reply, Request};
 use crate::gate::waiting::{self, wrap, Road, DIRECT};
 use crate::guest;
-use crate::lua::{function, Entry, State};
+use crate::lua::{function, Entry, Key, State};
 
 /// Shown as `sandbox._VERSION`.
 const VERSION: &str = concat!("sandbox ", env!("CARGO_PKG_VERSION"));
@@ -36,7 +36,7 @@ pub fn open_in_host(s: State) {
         stream::push_newstream(s.as_ptr());
     }
     s.copy(-1);
-    s.registry_set(newstream_key());
+    s.registry_set(&NEWSTREAM);
     s.raw_set_field(-2, c"newstream");
     s.set_functions(&[(c"replay", function(journal::replay))]);
 }
@@ -53,15 +53,11 @@ pub fn open_in_box(s: State) {
     s.pop(1);
 }
 
-static KEY: u8 = 0;
-
-fn newstream_key() -> *const c_void {
-    &KEY as *const u8 as *const c_void
-}
+static NEWSTREAM: Key = Key::new();
 
 /// Bare: pushes the host's own `newstream`, for streams of boxes that arrive there.
 pub fn push_newstream(s: State) {
-    s.registry_get(newstream_key());
+    s.registry_get(&NEWSTREAM);
 }
 
 fn push_module(s: State) {

@@ -9,8 +9,16 @@ use std::ptr;
 
 use mlua::ffi::*;
 
+mod caller;
+#[cfg_attr(not(feature = "luajit"), path = "compat/no_ffi.rs")]
+mod ffi;
+mod identity;
 mod libraries;
+mod yielding;
 
+pub use caller::{arg_error, position};
+pub use ffi::prepare;
+pub use identity::{own_address, version_address, NAME};
 pub use libraries::open_pure_libraries;
 
 /// The code in a chunk is text: what to hand to `lua_load`'s mode.
@@ -132,11 +140,17 @@ pub unsafe fn is_integer(state: *mut lua_State, index: c_int) -> bool {
 /// Compiles text; bytecode is refused in every version, with the words of Lua 5.2 and later.
 ///
 /// # Safety
-/// A valid state with a free slot; `code` has `len` bytes, `name` is a string.
+/// A valid state with four free slots; `code` has `len` bytes, `name` is a string.
 pub unsafe fn load_text(state: *mut lua_State, code: *const u8, len: usize, name: *const c_char) -> c_int {
     if V51 && len > 0 && !code.is_null() && *code == 0x1b {
         lua_pushstring(state, c"attempt to load a binary chunk (mode is 't')".as_ptr());
         return LUA_ERRSYNTAX;
+    }
+    if JIT && !code.is_null() {
+        let status = prepare(state, Some(std::slice::from_raw_parts(code, len)));
+        if status != LUA_OK {
+            return status;
+        }
     }
     luaL_loadbufferx(state, code as *const c_char, len, name, TEXT.as_ptr())
 }
@@ -367,24 +381,4 @@ pub unsafe fn collector_runs(state: *mut lua_State) -> bool {
         let _ = state;
         true
     }
-}
-
-/// What this Lua calls itself.
-pub const NAME: &str = if JIT {
-    "LuaJIT 2.1"
-} else if V51 {
-    "Lua 5.1"
-} else if V52 {
-    "Lua 5.2"
-} else if cfg!(feature = "lua53") {
-    "Lua 5.3"
-} else if cfg!(feature = "lua54") {
-    "Lua 5.4"
-} else {
-    "Lua 5.5"
-};
-
-/// An address in the interpreter's own code.
-pub fn own_address() -> usize {
-    lua_gettop as *const () as usize
 }

@@ -13,17 +13,15 @@
 //! an index names a slot that exists, and no more than 20 values are pushed without [`State::check_stack`].
 #![allow(unsafe_code)]
 
-mod caller;
 pub mod compat;
 mod function;
 mod scalar;
 mod state;
 mod traceback;
-mod yielding;
 
 pub use function::{function, Entry};
 pub use scalar::Scalar;
-pub use state::{Kind, State};
+pub use state::{Key, Kind, State};
 pub use traceback::End;
 
 /// The module leaves Lua's symbols to the interpreter that loads it; a test binary or a fuzzer has to bring them itself.

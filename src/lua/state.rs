@@ -43,9 +43,12 @@ mod collector;
 mod errors;
 mod libraries;
 mod push;
+mod registry;
 mod tables;
 mod userdata;
 mod values;
+
+pub use registry::Key;
 
 /// A Lua thread.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

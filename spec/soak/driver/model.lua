@@ -142,11 +142,18 @@ end
 
 -- Globals ---------------------------------------------------------------------------------------------------------
 
+-- A callback meanwhile may have set the same: which of the two came last isn't known.
+local function note(box, name, value, turns)
+  if turns ~= model.turns then value = UNKNOWN end
+  box.globals[name] = value
+end
+
 function model.set(box, name, value)
   box.globals[name] = UNKNOWN
   local turns = model.turns
   local ok = model.ask(box, "set", box.handle.set, name, value)
-  if ok and turns == model.turns then box.globals[name] = value end
+  if not ok then value = UNKNOWN end
+  note(box, name, value, turns)
 end
 
 --- The same by code of the box's own.
@@ -154,8 +161,8 @@ function model.assign(box, name, value)
   box.globals[name] = UNKNOWN
   local turns = model.turns
   local ok, first, second = model.ask(box, "dostring", box.handle.dostring, name .. " = ... return ...", value, "end")
-  if not ok then return end
-  if turns == model.turns then box.globals[name] = value end
+  if not ok then return note(box, name, UNKNOWN, turns) end
+  note(box, name, value, turns)
   if second ~= "end" or not values.same(first, value) then model.failed("%s came back as %s", tostring(value), tostring(first)) end
 end
 

@@ -141,6 +141,7 @@ ops.list = {
     end
   end) },
   { 2, "revive", with_box(function(box)
+    if box.stopping then return end
     local ok = ask(box, "limits", box.handle.limits, { cpu = 60, wall = 1 / 0, output = 1 / 0, per = pick { "life", "call" } })
     if ok and model.check(box) == "exhausted" then model.failed("a box with fresh limits is still exhausted") end
   end) },
@@ -204,13 +205,16 @@ ops.list = {
     if ok and limits.memory <= 1000000 and one_in(2) then run(box, pick(scripts.hungry)) end
   end) },
   { 1, "stop", with_box(function(box)
-    if not one_in(soak.is_jit and 24 or 6) or model.depth > 1 then return end
+    if box.stopping or not one_in(soak.is_jit and 24 or 6) or model.depth > 1 then return end
     local stop = one_in(30) and pick(scripts.hard) or pick(scripts.stops)
     model.may_stop(box, unpack(stop, 3))
     -- On LuaJIT recursion is compiled, too, and a stack that ends there is a crash.
     if stop[3] == "stack" then model.may_stop(box, "fault", "cpu") end
     if ask(box, "limits", box.handle.limits, stop[2]) then
+      -- Fresh limits from one of its callbacks would let it go on for a minute.
+      box.stopping = true
       local ok = ask(box, "dostring", box.handle.dostring, stop[1])
+      box.stopping = false
       if ok and stop[3] ~= "stack" and not model.reentered then model.failed("came back from %s", stop[1]) end
       try(box.handle.limits, box.handle, { cpu = 60, wall = 1 / 0, output = 1 / 0 })
     end

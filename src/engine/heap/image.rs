@@ -15,7 +15,6 @@ use std::rc::Rc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use super::arena::Arena;
-use super::blocks::Space;
 use super::budget::Budget;
 use super::slots::Slot;
 use super::Heap;
@@ -81,8 +80,7 @@ impl Heap {
     pub fn capture(&self) -> Option<Image> {
         let arena = self.arena();
         // What opening left behind, in pieces of its own sizes, is to serve whatever comes first: copies then need no page more for that.
-        // SAFETY: the header of a living heap.
-        unsafe { Space::at(self.header.cast_mut().cast()) }.empty_quick();
+        self.merge();
         let (base, top, brk) = (self.header as usize, arena.top.get(), arena.brk.get());
         if brk > LARGEST || top % WORD != 0 {
             return None;

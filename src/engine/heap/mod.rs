@@ -28,7 +28,7 @@ mod pages;
 mod quick;
 mod reserve;
 mod slots;
-#[cfg(not(feature = "luajit"))]
+#[cfg_attr(feature = "luajit", path = "no_tables.rs")]
 pub mod tables;
 #[cfg(test)]
 mod tests;
@@ -109,6 +109,12 @@ impl Heap {
             true => self.header as usize,
             false => objects::holder(address as u64).map_or(0, |object| object.start as usize),
         }
+    }
+
+    /// Makes small blocks that were freed one with what is free beside them.
+    pub fn merge(&self) {
+        // SAFETY: the header of a living heap; nobody is in its allocator.
+        unsafe { blocks::Space::at(self.header.cast_mut().cast()) }.empty_quick();
     }
 
     /// Whether an address lies in this heap's slot.

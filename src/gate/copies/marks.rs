@@ -1,12 +1,12 @@
 //! Marks: the states that a box can go back to, by number.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
 use super::{at_rest, no_memory, Snapshot};
 use crate::engine::heap::Budget;
 use crate::engine::spare::room_for_shared;
-use crate::gate::core::Core;
+use crate::gate::core::{self, Core};
 use crate::gate::exchange::Bill;
 use crate::gate::realm::Realm;
 
@@ -18,7 +18,33 @@ struct Held {
     _weight: Weight,
 }
 
-/// Bytes in a count of all marks of one host state.
+/// Bytes that all marks of one host state take. The count is had with the first mark and let go of with the state: marks may outlast that.
+#[derive(Default)]
+pub struct Total(RefCell<Option<Rc<Cell<usize>>>>);
+
+impl Total {
+    pub fn get(&self) -> usize {
+        self.0.try_borrow().ok().and_then(|count| count.as_ref().map(|count| count.get())).unwrap_or(0)
+    }
+
+    /// Counts these bytes until the weight is dropped; `None` where there is no memory.
+    fn add(&self, bytes: usize) -> Option<Weight> {
+        let mut place = self.0.try_borrow_mut().ok()?;
+        if place.is_none() && !room_for_shared::<Cell<usize>>() {
+            return None;
+        }
+        let count = place.get_or_insert_default();
+        count.set(count.get().saturating_add(bytes));
+        Some(Weight(Rc::clone(count), bytes))
+    }
+
+    /// The host's state ends.
+    pub fn clear(&self) {
+        core::clear(&self.0);
+    }
+}
+
+/// Bytes in the count of all marks.
 struct Weight(Rc<Cell<usize>>, usize);
 
 impl Drop for Weight {
@@ -87,9 +113,8 @@ pub(super) fn checkpoint(realm: &Realm, asker: Option<&Rc<Core>>, core: &Rc<Core
         return Err(no_memory());
     }
     let number = realm.next_number();
-    let total = Rc::clone(&realm.marked);
-    total.set(total.get().saturating_add(weight));
+    let weight = realm.marked.add(weight).ok_or_else(no_memory)?;
     let snapshot = Rc::new(snapshot);
-    marks.0.push(Held { number, snapshot, _bill: bill, _weight: Weight(total, weight) });
+    marks.0.push(Held { number, snapshot, _bill: bill, _weight: weight });
     Ok(number)
 }

@@ -13,7 +13,7 @@ pub enum Parcel<'a> {
     String(&'a [u8]),
     Nil,
     True,
-    /// Any other: number of values and of tables, and the values.
+    /// Any other: the two words of the header, and the values.
     Values(u32, u32, &'a [u8]),
 }
 

@@ -22,6 +22,18 @@ pub enum Way {
     Hard,
 }
 
+/// What the run of a thread has asked, and the answer.
+#[derive(Debug, PartialEq)]
+pub struct Answered<'a> {
+    pub thread: usize,
+    pub asked: &'a [u8],
+    pub reply: Reply,
+    pub parcel: Parcel<'a>,
+    pub sizes: Option<Sizes>,
+    pub charged: bool,
+    pub paid: bool,
+}
+
 /// An event.
 #[derive(Debug, PartialEq)]
 pub enum Event<'a> {
@@ -32,16 +44,7 @@ pub enum Event<'a> {
         entry: Entry,
         parcel: Parcel<'a>,
     },
-    /// What the run of that thread has asked, and the answer.
-    Reply {
-        thread: usize,
-        asked: &'a [u8],
-        reply: Reply,
-        parcel: Parcel<'a>,
-        sizes: Option<Sizes>,
-        charged: bool,
-        paid: bool,
-    },
+    Reply(Answered<'a>),
     /// What the run of that thread has read (`data`) or written without the driver: see `gate::near`.
     Near {
         thread: usize,
@@ -185,7 +188,7 @@ impl<'a> Event<'a> {
         };
         let more = match self {
             Event::Call { parcel, .. } | Event::Limits { parcel, .. } => of(parcel),
-            Event::Reply { asked, parcel, .. } => asked.len() + of(parcel),
+            Event::Reply(Answered { asked, parcel, .. }) => asked.len() + of(parcel),
             Event::Near { asked, data, .. } => return Event::near_room(asked, data),
             Event::End { text, .. } => text.len(),
             Event::Stop(stop) => {
@@ -218,7 +221,7 @@ impl<'a> Event<'a> {
                 put_entry(to, entry);
                 parcel.write(to);
             }
-            Event::Reply { thread, asked, reply, parcel, ref sizes, charged, paid } => {
+            Event::Reply(Answered { thread, asked, reply, parcel, ref sizes, charged, paid }) => {
                 let mut flags = 0;
                 for (flag, set) in [
                     (SIZES, sizes.is_some()),
@@ -302,7 +305,7 @@ impl<'a> Event<'a> {
                 let parcel = Parcel::read(r)?;
                 let sizes = if flags & SIZES != 0 { Some(sizes(r)?) } else { None };
                 let (charged, paid) = (flags & CHARGED != 0, flags & UNPAID == 0);
-                Event::Reply { thread, asked, reply, parcel, sizes, charged, paid }
+                Event::Reply(Answered { thread, asked, reply, parcel, sizes, charged, paid })
             }
             END => {
                 let thread = thread(r)?;

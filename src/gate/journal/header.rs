@@ -7,8 +7,8 @@ use crate::gate::limits::{Asked, Per, TABLE};
 use crate::gate::request::{Bound, Stream};
 use crate::lua::compat;
 
-/// The version of the format.
-const FORMAT: u64 = 1;
+/// The version of the format, that of the parcels in it included.
+const FORMAT: u64 = 2;
 
 pub const STREAMS: [Stream; 3] = [Stream::In, Stream::Out, Stream::Err];
 

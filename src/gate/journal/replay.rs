@@ -11,7 +11,7 @@ use std::collections::VecDeque;
 use std::rc::Rc;
 
 use super::asked;
-use super::event::{Event, Parcel, Way};
+use super::event::{Answered, Event, Parcel, Way};
 use super::header::STREAMS;
 use super::opened::{open, Events, DAMAGED};
 use super::tape;
@@ -55,17 +55,6 @@ pub struct Options {
     pub to: Option<u64>,
     /// Handles of the host for the three streams.
     pub streams: [Option<usize>; 3],
-}
-
-/// An answer that a run has had.
-struct Answered<'a> {
-    thread: usize,
-    asked: &'a [u8],
-    reply: Reply,
-    parcel: Parcel<'a>,
-    sizes: Option<Sizes>,
-    charged: bool,
-    paid: bool,
 }
 
 struct Player<'a> {
@@ -137,9 +126,7 @@ impl<'a> Player<'a> {
                     };
                     self.calls.push(Under { thread, at, exchange });
                 }
-                Event::Reply { thread, asked, reply, parcel, sizes, charged, paid } => {
-                    self.answered(Answered { thread, asked, reply, parcel, sizes, charged, paid })?;
-                }
+                Event::Reply(answer) => self.answered(answer)?,
                 // The last one before a stop by the clock, or one that the run asks for in another way.
                 Event::Near { thread, asked, data, charged } => {
                     let parcel = if asked::writes(asked) { Parcel::True } else { Parcel::String(data) };

@@ -4,7 +4,7 @@ use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 
 use super::asked;
-use super::event::{Event, Parcel, Stop, Way};
+use super::event::{Answered, Event, Parcel, Stop, Way};
 use super::state::State;
 use super::under::Under;
 use crate::gate::answer::exchange_of;
@@ -305,7 +305,7 @@ pub fn answered(core: &Core, run: &Run, reply: Reply) -> bool {
         let answer = if reply == Reply::NoMemory { &[][..] } else { sent(exchange, Side::Back) };
         let (sizes, paid) = exchange_of(exchange).map_or((waiting.sizes, true), |e| (e.sizes(), e.is_paid()));
         let expected = predicted(waiting.sizes, answer);
-        recorder.note(&Event::Reply {
+        recorder.note(&Event::Reply(Answered {
             thread: run.thread,
             asked: &waiting.asked,
             reply,
@@ -313,7 +313,7 @@ pub fn answered(core: &Core, run: &Run, reply: Reply) -> bool {
             sizes: (sizes != expected).then_some(sizes),
             charged: core.spent.get().output_total != waiting.output,
             paid,
-        });
+        }));
         // Kept for the next one.
         recorder.waiting.push(Waiting { thread: 0, ..waiting });
         recorder.waiting.truncate(64);

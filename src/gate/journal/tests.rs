@@ -2,7 +2,7 @@
 
 use super::asked;
 use super::crossing::Parcel;
-use super::event::{Event, Stop, Way};
+use super::event::{Answered, Event, Stop, Way};
 use super::frame::{seal, Reader, MAGIC};
 use super::opened::{open, Events};
 use super::state::{Outside, State};
@@ -39,7 +39,7 @@ fn all() -> Vec<Event<'static>> {
         }
         let reply = if thread == 3 { Reply::Misuse(2) } else { Reply::Values };
         let asked = b"\x01\x00\x00";
-        all.push(Event::Reply {
+        all.push(Event::Reply(Answered {
             thread,
             asked,
             reply,
@@ -47,7 +47,7 @@ fn all() -> Vec<Event<'static>> {
             sizes,
             charged: thread == 2,
             paid: thread != 4,
-        });
+        }));
         all.push(Event::End { thread, reply: Reply::Error, len: 300, check: 0x1234_5678, text: b"an error" });
         all.push(Event::Limits { parcel, capacity: 1 << 33 });
     }
@@ -116,7 +116,7 @@ fn read(journal: &[u8]) -> Result<usize, String> {
     let mut events = Events::new(journal, MAGIC.len());
     let mut n = 0;
     while let Some(event) = events.next()? {
-        if let Event::Reply { asked, .. } = event {
+        if let Event::Reply(Answered { asked, .. }) = event {
             assert!(!asked::show(asked).is_empty());
         }
         if let Event::Call { parcel: Parcel::Values(_, _, values), .. } = event {

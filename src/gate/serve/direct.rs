@@ -8,7 +8,7 @@
 //! The run that asks is there until it is answered; see [`Direct::call`].
 #![allow(unsafe_code)]
 
-use std::os::raw::{c_int, c_void};
+use std::os::raw::c_int;
 use std::ptr;
 
 use super::send_from;
@@ -20,17 +20,11 @@ use crate::gate::request::Reply;
 use crate::gate::run::Run;
 use crate::gate::scalars::MOST;
 use crate::gate::trace;
-use crate::lua::{function, Kind, State};
+use crate::lua::{function, Key, Kind, State};
 
 /// Where the registry keeps what calls start with: pushing these allocates nothing.
-static KEYS: [u8; 2] = [1, 2];
-
-fn key(index: usize) -> *const c_void {
-    KEYS.as_ptr().wrapping_add(index) as *const c_void
-}
-
-const HANDLER: usize = 0;
-const DELIVER: usize = 1;
+static HANDLER: Key = Key::new();
+static DELIVER: Key = Key::new();
 
 /// What lies where, above what the host's code has on its stack.
 const AT_HANDLER: c_int = 1;
@@ -42,17 +36,17 @@ pub const ROOM: c_int = AT_DELIVER + 1 + MOST as c_int + 4;
 
 /// Bare: prepares a host's state.
 pub fn open(s: State) {
-    for (index, f) in [(HANDLER, function(trace::direct_handler)), (DELIVER, function(deliver))] {
+    for (key, f) in [(&HANDLER, function(trace::direct_handler)), (&DELIVER, function(deliver))] {
         s.push_function(f);
-        s.registry_set(key(index));
+        s.registry_set(key);
     }
 }
 
 /// Bare: pushes what the proxy of a box's function keeps for [`Direct::of_proxy`]: how many values. In a box below, which has none of
 /// it, they are nil.
 pub fn push_tools(s: State) -> c_int {
-    s.registry_get(key(HANDLER));
-    s.registry_get(key(DELIVER));
+    s.registry_get(&HANDLER);
+    s.registry_get(&DELIVER);
     2
 }
 
@@ -118,7 +112,7 @@ impl Direct {
                 s.push_nil();
             }
         } else {
-            s.registry_get(key(HANDLER));
+            s.registry_get(&HANDLER);
             if !Link::Below(asker.core.id).push_table(s) {
                 s.push_nil();
             }
@@ -140,7 +134,7 @@ impl Direct {
     fn push_deliverer(&self) {
         match self.of_proxy {
             true => self.root.copy(State::upvalue(4)),
-            false => self.root.registry_get(key(DELIVER)),
+            false => self.root.registry_get(&DELIVER),
         }
     }
 

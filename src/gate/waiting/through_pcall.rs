@@ -1,18 +1,13 @@
 //! LuaJIT: the host function is called by Lua code, with LuaJIT's own `xpcall`, which can be yielded across.
 
-use std::os::raw::{c_int, c_void};
+use std::os::raw::c_int;
 
 use super::resumed;
 use crate::gate::level::Level;
 use crate::gate::trace;
-use crate::lua::{function, End, Kind, State};
+use crate::lua::{function, End, Key, Kind, State};
 
-/// The registry's key of the message handler.
-static KEY: u8 = 0;
-
-fn key() -> *const c_void {
-    &raw const KEY as *const c_void
-}
+static HANDLER: Key = Key::new();
 
 /// Message handler of the call. Its upvalue is `xpcall`: there the host's part of a traceback ends.
 fn handler(s: State) -> c_int {
@@ -30,7 +25,7 @@ pub enum Called {
 /// How [`super::prepare`] gives back the function and its `n` arguments: as `xpcall` takes them.
 pub fn place(s: State, n: c_int) -> c_int {
     s.check_stack(1, c"arguments");
-    s.registry_get(key());
+    s.registry_get(&HANDLER);
     s.insert(s.top() - n);
     n + 2
 }
@@ -50,7 +45,7 @@ pub fn push_pass(s: State) -> bool {
     }
     s.copy(-1);
     s.push_closure(function(handler), 1);
-    s.registry_set(key());
+    s.registry_set(&HANDLER);
     true
 }
 

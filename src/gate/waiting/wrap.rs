@@ -32,19 +32,14 @@ mod gaps {
 #[cfg(any(feature = "lua51", feature = "luajit"))]
 mod gaps {
     use std::ffi::CStr;
-    use std::os::raw::c_void;
 
     use super::super::host::{push_pass, step};
     use super::super::Road;
     use super::*;
     use crate::host::{handle, module};
-    use crate::lua::{compat, function, Kind};
+    use crate::lua::{compat, function, Key, Kind};
 
-    static KEY: u8 = 0;
-
-    fn key() -> *const c_void {
-        &KEY as *const u8 as *const c_void
-    }
+    static WRAPPERS: Key = Key::new();
 
     /// Makes them, and keeps the table of them in the registry.
     pub fn open(s: State) {
@@ -61,7 +56,7 @@ mod gaps {
         s.push_function(function(|s: State| handle::dostring_by(s, Road::Waiting { close: false })));
         s.push_function(function(|s: State| module::run_by(s, Road::Waiting { close: true })));
         s.call(5, 1);
-        s.registry_set(key());
+        s.registry_set(&WRAPPERS);
     }
 
     /// Wraps the function on top of the stack, which makes calls into a box; leaves it as it is where it is not on the host's side.
@@ -74,7 +69,7 @@ mod gaps {
 
     /// Pushes one of the functions; false (and nothing pushed) in a box.
     pub fn push_own(s: State, name: &CStr) -> bool {
-        s.registry_get(key());
+        s.registry_get(&WRAPPERS);
         if s.kind(-1) != Kind::Table {
             s.pop(1);
             return false;

@@ -18,12 +18,12 @@ use super::cookie::{busy_file, Cookie};
 use super::held::Spare;
 use super::jit::Scratch;
 use super::moment;
+use crate::lua::Key;
 
 /// Nested callbacks of one state; more than [`crate::host::stack_room`] ever lets in.
 pub const LEVELS: c_int = 200;
 
-/// Its address names the sentinel in the registry.
-static KEY: u8 = 0;
+static SENTINEL: Key = Key::new();
 
 pub struct Life {
     /// Cleared by the sentinel's finalizer; what is left open then must not touch Lua any more.
@@ -153,7 +153,7 @@ struct Sentinel {
 pub unsafe fn of_state(state: *mut lua_State) -> *mut Life {
     // SAFETY: only this module writes that place in the registry, and always a sentinel.
     unsafe {
-        lua_rawgetp(state, LUA_REGISTRYINDEX, ptr::from_ref(&KEY).cast());
+        lua_rawgetp(state, LUA_REGISTRYINDEX, SENTINEL.address());
         let sentinel = lua_touserdata(state, -1) as *const Sentinel;
         lua_pop(state, 1);
         if sentinel.is_null() {
@@ -171,7 +171,7 @@ pub unsafe fn of_state(state: *mut lua_State) -> *mut Life {
 pub unsafe fn push_running(state: *mut lua_State) {
     // SAFETY: bare code over a valid state.
     unsafe {
-        lua_rawgetp(state, LUA_REGISTRYINDEX, ptr::from_ref(&KEY).cast());
+        lua_rawgetp(state, LUA_REGISTRYINDEX, SENTINEL.address());
         if lua_type(state, -1) == LUA_TUSERDATA {
             lua_getuservalue(state, -1);
             lua_remove(state, -2);
@@ -196,7 +196,7 @@ pub unsafe fn push_running(state: *mut lua_State) {
         if (*sentinel).life.is_null() {
             luaL_error(state, c"not enough memory".as_ptr());
         }
-        lua_rawsetp(state, LUA_REGISTRYINDEX, ptr::from_ref(&KEY).cast());
+        lua_rawsetp(state, LUA_REGISTRYINDEX, SENTINEL.address());
     }
 }
 

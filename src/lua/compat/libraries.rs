@@ -23,16 +23,12 @@ pub unsafe fn open_pure_libraries(state: *mut lua_State) {
     }
     #[cfg(feature = "luajit")]
     {
-        // Opening the one starts the compiler, control over which is not the box's. The other would be opened, and shown as loaded, by
-        // the first literal like `1LL`.
+        // This starts the compiler, control over which is not the box's.
         luaL_requiref(state, c"jit".as_ptr(), luaopen_jit, 0);
         lua_settop(state, -2);
-        luaL_requiref(state, c"ffi".as_ptr(), luaopen_ffi, 0);
-        // Its table holds what every 64-bit number needs.
-        lua_setfield(state, LUA_REGISTRYINDEX, c"sandbox.ffi".as_ptr());
         lua_pushnil(state);
         lua_setfield(state, LUA_GLOBALSINDEX, c"jit".as_ptr());
-        forget(state, c"_LOADED", &[c"jit", c"jit.opt", c"jit.util", c"ffi"]);
+        forget(state, c"_LOADED", &[c"jit", c"jit.opt", c"jit.util"]);
         forget_others(state, c"_PRELOAD", PURE_MODULES);
     }
 }
@@ -42,7 +38,7 @@ pub unsafe fn open_pure_libraries(state: *mut lua_State) {
 /// # Safety
 /// Bare; a valid state with two free slots.
 #[cfg(feature = "luajit")]
-unsafe fn forget(state: *mut lua_State, table: &CStr, names: &[&CStr]) {
+pub(super) unsafe fn forget(state: *mut lua_State, table: &CStr, names: &[&CStr]) {
     lua_getfield(state, LUA_REGISTRYINDEX, table.as_ptr());
     if lua_type(state, -1) == LUA_TTABLE {
         for name in names {

@@ -28,6 +28,12 @@ impl State {
         api! { compat::load_text(self.0, code.as_ptr(), code.len(), name.as_ptr()) == LUA_OK }
     }
 
+    /// Prepares for text that something else is to compile, or for some that isn't known yet; false and a message on the stack where there is
+    /// no memory for that.
+    pub fn prepare_text(self, text: Option<&[u8]>) -> bool {
+        api! { compat::prepare(self.0, text) == LUA_OK }
+    }
+
     /// Pushes an upvalue of the function at `index`; false (and nothing pushed) where it has none.
     pub fn push_upvalue_of(self, index: c_int, n: c_int) -> bool {
         api! { !lua_getupvalue(self.0, index, n).is_null() }

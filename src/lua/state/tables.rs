@@ -1,7 +1,7 @@
-//! Tables, metatables and the registry.
+//! Tables and metatables.
 
 use std::ffi::CStr;
-use std::os::raw::{c_int, c_void};
+use std::os::raw::c_int;
 
 use mlua::ffi::*;
 
@@ -45,30 +45,6 @@ impl State {
         self.raw_set(index);
     }
 
-    /// The key of ours in this state's registry. In the host's it is the address itself: another copy of this library may have that state, too.
-    fn registry_key(self, key: *const c_void) -> *mut c_void {
-        let mut data = std::ptr::null_mut();
-        let allocator = api! { lua_getallocf(self.0, &mut data) } as *const c_void;
-        if std::ptr::eq(allocator, crate::engine::heap::allocate as *const c_void) {
-            distance(key)
-        } else {
-            key.cast_mut()
-        }
-    }
-
-    /// Pushes the registry's value under the address `key`.
-    pub fn registry_get(self, key: *const c_void) {
-        self.push_light(self.registry_key(key));
-        self.raw_get(Self::REGISTRY);
-    }
-
-    /// Pops a value into the registry under the address `key`.
-    pub fn registry_set(self, key: *const c_void) {
-        self.push_light(self.registry_key(key));
-        self.insert(-2);
-        self.raw_set(Self::REGISTRY);
-    }
-
     /// Pops a key, pushes the next pair; false at the end.
     pub fn next(self, index: c_int) -> bool {
         api! { lua_next(self.0, index) != 0 }
@@ -100,12 +76,4 @@ impl State {
             lua_getfield(self.0, index, name.as_ptr());
         }
     }
-}
-
-/// What stands in a box's registry for the address of a static of ours: the same in every process, wherever the library lies, so that a heap
-/// that another process takes up finds its keys again.
-fn distance(key: *const c_void) -> *mut c_void {
-    static ORIGIN: u8 = 0;
-    let offset = (key as usize).wrapping_sub(&raw const ORIGIN as usize) as u32;
-    (offset as usize | 1 << 32) as *mut c_void
 }

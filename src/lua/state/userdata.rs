@@ -4,7 +4,7 @@ use std::os::raw::{c_int, c_void};
 
 use mlua::ffi::*;
 
-use super::{Kind, State};
+use super::{Key, Kind, State};
 use crate::lua::compat;
 
 impl State {
@@ -26,7 +26,7 @@ impl State {
     }
 
     /// The memory of the full userdata at `index` if its metatable is the one that the registry has under `key`; else null.
-    pub fn userdata_of(self, index: c_int, key: *const c_void) -> *mut c_void {
+    pub fn userdata_of(self, index: c_int, key: &'static Key) -> *mut c_void {
         if self.kind(index) != Kind::Userdata || !self.metatable(index) {
             return std::ptr::null_mut();
         }

@@ -34,7 +34,7 @@ pub fn decode(s: State, level: Level, exchange: *mut Exchange, side: Side, link:
     if !reader.is_plausible() {
         broken(s);
     }
-    if count < 0 || !s.has_room(count.saturating_add(c_int::from(reader.names) + SLOTS)) {
+    if count < 0 || !s.makes_room(count.saturating_add(c_int::from(reader.names) + SLOTS)) {
         s.raise(c"too many values to cross (stack overflow)");
     }
     let base = s.top();
@@ -151,10 +151,15 @@ impl Decoder {
 
     #[cold]
     fn make_room(&mut self, top: c_int) {
-        self.room = match [MORE, SLOTS].into_iter().find(|&n| self.state.has_room(n)) {
-            Some(n) => top + n,
-            None => self.state.raise(c"tables nested too deep"),
-        };
+        let s = self.state;
+        self.room = top
+            + if s.has_room(MORE) {
+                MORE
+            } else if s.makes_room(SLOTS) {
+                SLOTS
+            } else {
+                s.raise(c"tables nested too deep")
+            };
     }
 
     #[inline(always)]

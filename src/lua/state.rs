@@ -110,15 +110,21 @@ impl State {
         api! { lua_checkstack(self.0, n) != 0 }
     }
 
-    /// Room for `n` more values, or an error.
-    pub fn check_stack(self, n: c_int, what: &CStr) {
-        if self.has_room(n) {
-            return;
-        }
+    /// The same, but raises where it is memory that lacks.
+    pub fn makes_room(self, n: c_int) -> bool {
+        let made = self.has_room(n);
         // A stack that is nowhere near its longest lacks memory; stock Lua says so from 5.3 on.
-        if self.top() < 7000 {
+        if !made && self.top().saturating_add(n) < 7000 {
             self.push_cstr(c"not enough memory");
             self.error();
+        }
+        made
+    }
+
+    /// Room for `n` more values, or an error.
+    pub fn check_stack(self, n: c_int, what: &CStr) {
+        if self.makes_room(n) {
+            return;
         }
         self.push_cstr(c"stack overflow (");
         self.push_cstr(what);

@@ -190,7 +190,7 @@ impl Walk {
         if top + SLOTS > self.room {
             if s.has_room(MORE) {
                 self.room = top + MORE;
-            } else if s.has_room(SLOTS) {
+            } else if s.makes_room(SLOTS) {
                 self.room = top + SLOTS;
             } else {
                 s.set_top(base);

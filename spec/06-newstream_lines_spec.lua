@@ -116,6 +116,55 @@ describe("the lines of a stream", function()
     raises(function() stream:lines() end, "attempt to use a closed file")
   end)
 
+  it("are the same in a loop that is compiled, whatever it does with the stream", function()
+    local function stream_of(count) return sandbox.newstream(in_pieces(("a line\n"):rep(count), 100, 37)) end
+    for turn = 1, 6 do
+      -- every tenth line is read by another function
+      local stream, count = stream_of(2000), 0
+      for line in stream:lines() do
+        count = count + 1
+        assert.equal("a line", line)
+        if count % 9 == 0 then assert.equal("a line", stream:read("*l")) end
+      end
+      assert.equal(1800, count)
+      stream:close()
+      -- closed on the way
+      stream, count = stream_of(2000), 0
+      local source = debug.getinfo(1, "S").short_src
+      raises(function()
+        for _ in stream:lines() do
+          count = count + 1
+          if count == 1000 + turn then stream:close() end
+        end
+      end, source, helpers.is_jit and ": attempt to use a closed file" or "file is already closed")
+      assert.equal(1000 + turn, count)
+      -- several at once, in turns and one inside the other
+      local a, b = stream_of(500), stream_of(500)
+      local next_a, next_b, both = a:lines(), b:lines(), {}
+      for line in next_a do both[#both + 1] = line .. (next_b() or "?") end
+      assert.equal(500, #both)
+      for _, line in ipairs(both) do assert.equal("a linea line", line) end
+      assert.is_nil(next_b())
+    end
+  end)
+
+  it("need nothing that a host may have taken away", function()
+    local out = helpers.in_process([[
+      package.loaded.ffi, package.preload.ffi = nil, nil
+      if jit then jit.status = nil end
+      local given = false
+      local stream = require("sandbox").newstream(function()
+        if given then return nil end
+        given = true
+        return ("a line\n"):rep(1000)
+      end)
+      local count = 0
+      for line in stream:lines() do count = count + (line == "a line" and 1 or 0) end
+      print(count)
+    ]])
+    assert.matches("^1000", out)
+  end)
+
   it("keep the stream alive", function()
     local next_line = sandbox.newstream(in_pieces(("line\n"):rep(1000), 3)):lines()
     for _ = 1, 1000 do

@@ -52,4 +52,65 @@ describe("a list of records", function()
     assert.equal(a, c.id)
     box:close()
   end)
+
+  it("crosses with more keys than are remembered, in another order each time", function()
+    local names, list = {}, {}
+    for i = 1, 100 do names[i] = ("key %d of %s"):format(i, ("x"):rep(i % 7)) end
+    for i = 1, 200 do
+      local record = {}
+      for n = 1, 40 do record[names[(i * 7 + n * (i % 3 + 1)) % 100 + 1]] = i * n end
+      list[i] = record
+    end
+    assert.same(list, there_and_back(list))
+  end)
+
+  it("crosses where other things are sent between its keys", function()
+    local inner, list = {}, {}
+    for i = 1, 100 do
+      list[i] = { id = i, call = i % 3 == 0 and print or nil, list = { { id = -i }, inner }, [{ id = i }] = "key", on = i % 2 == 0 }
+    end
+    local back = there_and_back(list)
+    for i, record in ipairs(back) do
+      local at
+      for key in pairs(record) do at = type(key) == "table" and key or at end
+      assert.same({ i, -i, "key", i % 2 == 0 }, { record.id, record.list[1].id, record[at], record.on })
+      assert.equal(i, at.id)
+      assert.equal(i % 3 == 0 and print or nil, record.call)
+      assert.equal(back[1].list[2], record.list[2])
+    end
+    assert.equal(100, #back)
+  end)
+end)
+
+describe("a list", function()
+  after_each(helpers.tidy)
+
+  it("crosses with its indices, however it was made, and whatever else is in its table", function()
+    local plain, backwards, holes, mixed, odd = {}, {}, {}, {}, {}
+    for i = 1, 100 do
+      plain[i], mixed[i], mixed["at " .. i] = i / 4, tostring(i), i
+      backwards[101 - i] = { 101 - i }
+      holes[i * i] = i % 2 == 0
+    end
+    for _, key in ipairs { 0, -1, 1, 2, 3, 5, 2.5, 2 ^ 31, 2 ^ 53, -2 ^ 31, 1e300, math.huge } do odd[key] = key end
+    odd[4] = { { {}, {} }, {}, [3] = { [2] = {} } }
+    local box = helpers.box()
+    local check = box:load [[
+      local plain, backwards, holes, mixed, odd, empty = ...
+      for i = 1, 100 do
+        assert(plain[i] == i / 4 and mixed[i] == tostring(i) and mixed["at " .. i] == i and backwards[i][1] == i)
+        assert(holes[i * i] == (i % 2 == 0))
+      end
+      assert(#plain == 100 and #mixed == 100 and #backwards == 100 and next(empty) == nil)
+      return ...]]
+    local sent = { plain, backwards, holes, mixed, odd, {} }
+    assert.same(sent, { check(plain, backwards, holes, mixed, odd, {}) })
+  end)
+
+  it("of options is refused as before, whatever its values are", function()
+    for _, value in ipairs { 7, "cpu", true, {}, print } do
+      helpers.raises(function() sandbox.new { value } end, "unknown option '1'")
+      helpers.raises(function() sandbox.new { value, value } end, "unknown option '1'")
+    end
+  end)
 end)

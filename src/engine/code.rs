@@ -14,10 +14,9 @@ use std::os::raw::{c_int, c_void};
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use mlua::ffi::lua_State;
-#[cfg(any(feature = "lua52", feature = "lua53"))]
-use mlua::ffi::lua_version;
 use once_cell::sync::Lazy;
 
+use super::heap::tables;
 use super::objects::{holder, Object};
 use crate::lua::compat;
 
@@ -53,7 +52,7 @@ pub fn own() -> impl Iterator<Item = &'static Object> {
 /// Whether a heap may hold this address of something loaded.
 pub fn is_target(address: u64) -> bool {
     let Some(code) = OWN.iter().find(|code| code.object.contains(address)) else { return false };
-    if cfg!(feature = "luajit") {
+    if compat::JIT {
         return true;
     }
     if code.text.iter().any(|&(start, end)| start <= address && address < end) {
@@ -66,17 +65,11 @@ pub fn is_target(address: u64) -> bool {
 ///
 /// # Safety
 /// A valid state.
-#[cfg_attr(feature = "luajit", allow(unused_variables))]
 pub unsafe fn learn(state: *mut lua_State) {
-    #[cfg(not(feature = "luajit"))]
     // SAFETY: the caller's promise.
-    unsafe {
-        DATA[0].store(super::heap::tables::shared_node(state), Relaxed);
-    }
-    #[cfg(any(feature = "lua52", feature = "lua53"))]
-    // SAFETY: as above.
-    unsafe {
-        DATA[1].store(lua_version(state) as u64, Relaxed);
+    let addresses = unsafe { [tables::shared_node(state), compat::version_address(state) as u64] };
+    for (place, address) in DATA.iter().zip(addresses) {
+        place.store(address, Relaxed);
     }
 }
 
@@ -162,7 +155,7 @@ mod tests {
         let begins = note as *const () as u64;
         assert!(is_target(begins));
         assert!(is_target(compat::own_address() as u64) && own().count() == 2);
-        if !cfg!(feature = "luajit") {
+        if !compat::JIT {
             assert!(!is_target(begins + 1) && !is_target(begins & !0xff | 7));
             // Data that nothing of Lua's refers to, and nothing.
             assert!(!is_target(&raw const DATA as u64) && !is_target(8));

@@ -81,6 +81,7 @@ pub struct Seat {
 ///
 /// # Safety
 /// `state` is live; if it is a box's, it is called on the box's own stack.
+#[inline(always)]
 pub unsafe fn seat_of(state: *mut lua_State) -> Option<&'static Seat> {
     let mut data = ptr::null_mut();
     // SAFETY: as for this function; our allocator's data is the arena's header, whose seat is set while the box runs.

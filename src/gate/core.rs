@@ -80,6 +80,8 @@ pub struct Core {
     pub wall: Wall,
     /// What each stream is bound to, and the number of that assignment.
     streams: [Cell<(Bound, u64)>; 3],
+    /// The `FILE` behind a stream that was found to have a position since streams were bound last; its address.
+    pub positioned: Cell<usize>,
     pub environment: Cell<bool>,
     /// What it sees of the file system.
     pub files: Files,
@@ -123,6 +125,7 @@ impl Core {
             spent: Cell::default(),
             wall: Wall::new(),
             streams: [const { Cell::new((Bound::Nothing, 1)) }; 3],
+            positioned: Cell::new(0),
             environment: Cell::new(false),
             files: Files::default(),
             exit: Cell::new(None),
@@ -216,6 +219,7 @@ impl Core {
         if let Some(place) = self.streams.get(stream.index()) {
             place.set((bound, place.get().1 + 1));
         }
+        self.positioned.set(0);
         self.tape.note(&Event::Bind { stream: stream.index() as u8, assigned: bound != Bound::Nothing });
     }
 
@@ -224,6 +228,7 @@ impl Core {
         if let Some(place) = self.streams.get(stream.index()) {
             place.set((bound, number.unwrap_or(place.get().1)));
         }
+        self.positioned.set(0);
     }
 
     /// What a stream is bound to, and the number of that assignment, from 1.
@@ -241,6 +246,7 @@ impl Core {
         for (place, bound) in self.streams.iter().zip(bindings) {
             place.set(bound);
         }
+        self.positioned.set(0);
     }
 
     /// Stops the box softly: what it says, position in front.

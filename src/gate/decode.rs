@@ -23,8 +23,8 @@ const WAITS: u32 = 2;
 
 /// Slots that one table takes at most, with what is at hand in it.
 const SLOTS: c_int = 10;
-/// Slots that are asked for at once.
-const MORE: c_int = 40;
+/// Slots that are asked for at once: fewer than a C function has anyway, so that a stack grows for tables around tables only.
+const MORE: c_int = 16;
 
 /// Pushes the values of a parcel; how many. Raises where there is no room for them, or where the parcel is none that
 /// [`super::encode`] writes: nothing of it is trusted.

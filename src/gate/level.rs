@@ -43,6 +43,7 @@ impl Level {
     }
 
     /// Bare: the same, where the running state is a box's.
+    #[inline(always)]
     pub fn in_box(s: State) -> Option<Level> {
         // SAFETY: as in `of`.
         unsafe { seat_of(s.as_ptr()) }.map(Level::Box)

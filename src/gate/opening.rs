@@ -12,7 +12,6 @@ use mlua::ffi::lua_CFunction;
 use super::level::Level;
 use super::request::Reply;
 use super::run::{failure, functions, Run, THREADS};
-#[cfg(not(feature = "luajit"))]
 use crate::engine::heap::tables;
 use crate::engine::seat::Seat;
 use crate::guest;
@@ -125,7 +124,6 @@ pub fn shut(seat: &'static Seat, run: &Run) -> Reply {
 
 /// Puts keys in their places, and looks whether ours are found.
 fn rehash_entry(s: State) -> c_int {
-    #[cfg(not(feature = "luajit"))]
     if let Some(core) = Level::of(s).core() {
         let mut index = 0;
         while let Some(table) = core.copies.moved_table(index) {

@@ -9,30 +9,22 @@ use mlua::ffi::*;
 
 use crate::gate::realm;
 use crate::gate::request::Id;
+use crate::lua::compat::NAME;
 use crate::lua::State;
 
 const TABLE: &str = include_str!("../../docs/safe-lua.md");
 
-/// This Lua's column in the table.
-const COLUMN: usize = if cfg!(feature = "luajit") {
-    5
-} else if cfg!(feature = "lua51") {
-    1
-} else if cfg!(feature = "lua52") {
-    2
-} else if cfg!(feature = "lua53") {
-    3
-} else {
-    4
-};
+/// The Luas that the table has columns for, after that of the names.
+const COLUMNS: [&str; 5] = ["Lua 5.1", "Lua 5.2", "Lua 5.3", "Lua 5.4", "LuaJIT 2.1"];
 
 /// What the table says of each name on this Lua.
 fn claims() -> BTreeMap<String, String> {
+    let column = 1 + COLUMNS.iter().position(|&name| name == NAME).expect("a column for this Lua");
     let mut claims = BTreeMap::new();
     for row in TABLE.lines().filter(|line| line.starts_with("| `")) {
         let cells: Vec<&str> = row.split('|').skip(1).map(str::trim).collect();
         for name in cells[0].split('`').skip(1).step_by(2) {
-            claims.insert(name.to_owned(), cells[COLUMN].to_owned());
+            claims.insert(name.to_owned(), cells[column].to_owned());
         }
     }
     claims

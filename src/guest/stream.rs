@@ -247,6 +247,7 @@ pub fn write(s: State, index: c_int, op: StreamOp) -> c_int {
 }
 
 /// The stream behind `kind`, as far as it may lie near.
+#[inline(always)]
 fn whose(kind: Behind) -> Option<Whose> {
     match kind {
         Behind::Standard(stream) => Some(Whose::Standard(stream)),
@@ -263,11 +264,20 @@ pub fn write_at_once(s: State, index: c_int, text: c_int) -> bool {
 
 /// Bare: reads and pushes a line from the handle that is the running function's first upvalue, if that needs nobody. False: nothing has
 /// been done.
+#[inline(always)]
 pub fn read_line_at_once(s: State) -> bool {
     let handle = s.userdata(State::upvalue(1)) as *const Handle;
     // SAFETY: the iterator behind `lines`, whose first upvalue no script can change.
     let kind = unsafe { handle.as_ref() }.filter(|handle| handle.closed == 0).map(|handle| handle.kind);
-    kind.is_some_and(|kind| read_near(s, kind, Format::Line { keep: false }))
+    let (Some(whose), Some(level)) = (kind.and_then(whose), Level::in_box(s)) else { return false };
+    let mut place = PLACE;
+    match near::read_line(level, whose, &mut place) {
+        Some(line) => {
+            s.push_bytes(line);
+            true
+        }
+        None => false,
+    }
 }
 
 fn write_near(s: State, kind: Behind, text: c_int) -> bool {
@@ -277,8 +287,12 @@ fn write_near(s: State, kind: Behind, text: c_int) -> bool {
 
 fn read_near(s: State, kind: Behind, format: Format) -> bool {
     let Some(whose) = whose(kind) else { return false };
-    let mut place = PLACE;
-    match near::read(Level::of(s), whose, format, &mut place) {
+    let (level, mut place) = (Level::of(s), PLACE);
+    let read = match format {
+        Format::Line { keep: false } => near::read_line(level, whose, &mut place),
+        _ => near::read(level, whose, format, &mut place),
+    };
+    match read {
         Some(bytes) => {
             s.push_bytes(bytes);
             true

@@ -88,6 +88,18 @@ pub fn read_at_once(address: usize, format: Format, place: &mut Place) -> Option
     unsafe { buffer::read(handle.current()?, wanted, place) }
 }
 
+/// Takes a line without its end, if that waits for nobody. Runs on a box's stack.
+#[inline(always)]
+pub fn read_line_at_once<'a>(
+    address: usize,
+    positioned: &Cell<usize>,
+    place: &'a mut Place,
+) -> Option<&'a [u8]> {
+    let handle = FileRef { userdata: address as *mut _ };
+    // SAFETY: see the module's text.
+    unsafe { buffer::read_line(handle.current()?, positioned, place) }
+}
+
 /// Puts `data` into the file's buffer if it fits there and `agreed` then. False: nothing has been done. Runs on a box's stack.
 pub fn write_at_once(address: usize, data: &[u8], agreed: impl FnOnce() -> bool) -> bool {
     let handle = FileRef { userdata: address as *mut _ };

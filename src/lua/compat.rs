@@ -9,11 +9,16 @@ use std::ptr;
 
 use mlua::ffi::*;
 
+mod caller;
 #[cfg_attr(not(feature = "luajit"), path = "compat/no_ffi.rs")]
 mod ffi;
+mod identity;
 mod libraries;
+mod yielding;
 
+pub use caller::{arg_error, position};
 pub use ffi::prepare;
+pub use identity::{own_address, version_address, NAME};
 pub use libraries::open_pure_libraries;
 
 /// The code in a chunk is text: what to hand to `lua_load`'s mode.
@@ -376,24 +381,4 @@ pub unsafe fn collector_runs(state: *mut lua_State) -> bool {
         let _ = state;
         true
     }
-}
-
-/// What this Lua calls itself.
-pub const NAME: &str = if JIT {
-    "LuaJIT 2.1"
-} else if V51 {
-    "Lua 5.1"
-} else if V52 {
-    "Lua 5.2"
-} else if cfg!(feature = "lua53") {
-    "Lua 5.3"
-} else if cfg!(feature = "lua54") {
-    "Lua 5.4"
-} else {
-    "Lua 5.5"
-};
-
-/// An address in the interpreter's own code.
-pub fn own_address() -> usize {
-    lua_gettop as *const () as usize
 }

@@ -13,13 +13,11 @@
 //! an index names a slot that exists, and no more than 20 values are pushed without [`State::check_stack`].
 #![allow(unsafe_code)]
 
-mod caller;
 pub mod compat;
 mod function;
 mod scalar;
 mod state;
 mod traceback;
-mod yielding;
 
 pub use function::{function, Entry};
 pub use scalar::Scalar;

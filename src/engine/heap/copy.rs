@@ -19,6 +19,7 @@ use super::pages::WORTH;
 use super::slots::{drop_pages, page_size, Slot};
 use super::Heap;
 use crate::engine::code;
+use crate::lua::compat;
 
 /// Free space from this much on is left out.
 const HOLE: usize = 64 << 10;
@@ -157,7 +158,7 @@ impl HeapCopy {
     /// Whether the heap works in this slot: hashed addresses must not change (LuaJIT hashes all of an address).
     pub fn fits(&self, slot: &Slot) -> bool {
         let base = slot.base() as usize;
-        let same = if cfg!(feature = "luajit") { base == self.base } else { base as u32 == self.base as u32 };
+        let same = if compat::JIT { base == self.base } else { base as u32 == self.base as u32 };
         same && slot.size() >= self.brk && self.page == page_size()
     }
 

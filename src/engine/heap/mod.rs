@@ -28,7 +28,7 @@ mod pages;
 mod quick;
 mod reserve;
 mod slots;
-#[cfg(not(feature = "luajit"))]
+#[cfg_attr(feature = "luajit", path = "no_tables.rs")]
 pub mod tables;
 #[cfg(test)]
 mod tests;

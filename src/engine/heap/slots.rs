@@ -14,6 +14,7 @@ use std::cell::UnsafeCell;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use super::reserve::{self, Family};
+use crate::lua::compat;
 
 const _: () = assert!(usize::BITS == 64, "slots need 64-bit addresses");
 
@@ -115,7 +116,7 @@ impl Slot {
 
     /// The same for a heap of any process: LuaJIT hashes all of an address, and needs the very slot.
     pub fn take_again(size: usize, base: usize) -> Option<Slot> {
-        if !cfg!(feature = "luajit") {
+        if !compat::JIT {
             return Slot::take_like(size, base);
         }
         if let Some(slot) = Slot::take_at(size, base) {

@@ -15,16 +15,17 @@ use mlua::ffi::*;
 use super::arena::Arena;
 use super::blocks::{block_size, Space, HEADER, MIN_BLOCK, UNIT};
 use super::Heap;
+use crate::lua::compat;
 
 /// Nodes that hold their keys' links behind them.
-const LONG_NODES: bool = cfg!(any(feature = "lua51", feature = "lua52"));
-const V54: bool = cfg!(any(feature = "lua54", feature = "lua55"));
+const LONG_NODES: bool = compat::V51 || compat::V52;
+const V54: bool = compat::CLOSING;
 
 /// Offsets in a table, and its size.
 const TYPE: usize = 8;
 const LOG_NODES: usize = 11;
-const NODES: usize = if cfg!(feature = "lua51") { 32 } else { 24 };
-const TABLE: usize = if cfg!(feature = "lua51") { 64 } else { 56 };
+const NODES: usize = if compat::V51 { 32 } else { 24 };
+const TABLE: usize = if compat::V51 { 64 } else { 56 };
 /// Offsets in a node, and its size: the value lies at its beginning.
 const NODE: usize = if V54 {
     24
@@ -39,7 +40,7 @@ const KEY_TYPE: usize = if V54 { 9 } else { 24 };
 const VALUE_TYPE: usize = 8;
 const VALUE: usize = 16;
 /// Type tags: light userdata, and light C functions, which came with Lua 5.2.
-const LIGHT: [u8; 2] = [2, if cfg!(feature = "lua51") { 2 } else { 22 }];
+const LIGHT: [u8; 2] = [2, if compat::V51 { 2 } else { 22 }];
 const EMPTY: u8 = if V54 { 16 } else { 0 };
 /// Where a thread keeps the top of its stack: the first pointer behind header and status, in all versions.
 const TOP: usize = 16;

@@ -95,7 +95,6 @@ pub struct Books {
     /// After a return: what the owner has of the box, number and count; the box is to be told.
     held: RefCell<Option<Vec<(u64, u64)>>>,
     /// In a box from another process: tables that have keys which have moved, and what has moved.
-    #[cfg_attr(feature = "luajit", allow(dead_code))]
     moved: RefCell<(Vec<usize>, Vec<Move>)>,
 }
 
@@ -150,7 +149,6 @@ impl Books {
 
     /// Notes what has moved; `None` where there is no memory.
     fn note_moved(&self, core: &Core, moved: &Moved) -> Option<()> {
-        #[cfg(not(feature = "luajit"))]
         if let (Some(heap), false) = (core.heap.borrow().as_ref(), moved.is_empty()) {
             let tables = heap.tables_with(&|a| seal::has_moved(moved, a))?;
             let mut copy = Vec::new();
@@ -158,18 +156,14 @@ impl Books {
             copy.extend_from_slice(moved);
             *self.moved.borrow_mut() = (tables, copy);
         }
-        #[cfg(feature = "luajit")]
-        let _ = (core, moved);
         Some(())
     }
 
-    #[cfg_attr(feature = "luajit", allow(dead_code))]
     /// The table of that index that has keys which have moved.
     pub fn moved_table(&self, index: usize) -> Option<usize> {
         self.moved.try_borrow().ok()?.0.get(index).copied()
     }
 
-    #[cfg_attr(feature = "luajit", allow(dead_code))]
     pub fn has_moved(&self, address: u64) -> bool {
         self.moved.try_borrow().is_ok_and(|moved| seal::has_moved(&moved.1, address))
     }

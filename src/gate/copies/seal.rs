@@ -141,7 +141,6 @@ pub(super) fn open(image: &[u8], key: Option<&[u8]>, check: bool) -> Result<(Vec
 }
 
 /// Whether an address, as it is now, lies in what has moved.
-#[cfg_attr(feature = "luajit", allow(dead_code))]
 pub(super) fn has_moved(moved: &Moved, address: u64) -> bool {
     moved.iter().any(|&(start, end, by)| start.wrapping_add(by) <= address && address < end.wrapping_add(by))
 }

@@ -11,8 +11,8 @@ use crate::lua::Kind;
 
 /// Slots that one table takes at most, with what is at hand in it.
 const SLOTS: c_int = 8;
-/// Slots that are asked for at once.
-const MORE: c_int = 40;
+/// Slots that are asked for at once: fewer than a C function has anyway, so that a stack grows for tables around tables only.
+const MORE: c_int = 16;
 
 impl Walk {
     /// Writes the pairs of `table`, at `base`, which has been begun, and pops it.

@@ -28,7 +28,8 @@ mod kind {
 }
 
 /// The stream of a request: 0 to 2, or 3 and what the owner has exported it under.
-fn stream_of(request: Request) -> Option<(u64, StreamOp)> {
+#[inline(always)]
+pub fn stream_of(request: Request) -> Option<(u64, StreamOp)> {
     match request {
         Request::Stream { stream, op } => Some((stream.index() as u64, op)),
         Request::Given { number, op } => Some((number.saturating_add(2), op)),

@@ -189,7 +189,7 @@ impl<'a> Event<'a> {
         let more = match self {
             Event::Call { parcel, .. } | Event::Limits { parcel, .. } => of(parcel),
             Event::Reply(Answered { asked, parcel, .. }) => asked.len() + of(parcel),
-            Event::Near { asked, data, .. } => asked.len() + data.len(),
+            Event::Near { asked, data, .. } => return Event::near_room(asked, data),
             Event::End { text, .. } => text.len(),
             Event::Stop(stop) => {
                 stop.message.len() + stop.traceback.map_or(0, <[u8]>::len) + stop.state.len()
@@ -197,6 +197,21 @@ impl<'a> Event<'a> {
             _ => 0,
         };
         more.saturating_add(256)
+    }
+
+    /// Bytes that [`Event::Near`] takes at most.
+    #[inline]
+    pub fn near_room(asked: &[u8], data: &[u8]) -> usize {
+        (asked.len() + data.len()).saturating_add(64)
+    }
+
+    /// Writes [`Event::Near`]: one for each line that is read.
+    #[inline]
+    pub fn write_near(to: &mut Vec<u8>, thread: usize, asked: &[u8], data: &[u8], charged: bool) {
+        to.push(OTHER | NEAR | if charged { CHARGED } else { 0 });
+        put(to, thread as u64);
+        put_bytes(to, asked);
+        put_bytes(to, data);
     }
 
     pub fn write(&self, to: &mut Vec<u8>) {
@@ -266,10 +281,7 @@ impl<'a> Event<'a> {
                 put(to, thread as u64);
             }
             Event::Near { thread, asked, data, charged } => {
-                to.push(OTHER | NEAR | if charged { CHARGED } else { 0 });
-                put(to, thread as u64);
-                put_bytes(to, asked);
-                put_bytes(to, data);
+                Event::write_near(to, thread, asked, data, charged);
             }
             Event::Closed => to.push(OTHER | 8),
             Event::Over => to.push(OTHER | 16),

@@ -64,6 +64,7 @@ pub fn frame(journal: &[u8], at: usize) -> Result<(&[u8], usize), End> {
 }
 
 /// Appends a number: seven bits a byte, the lowest first.
+#[inline]
 pub fn put(to: &mut Vec<u8>, mut n: u64) {
     while n >= 0x80 {
         to.push(n as u8 | 0x80);
@@ -73,6 +74,7 @@ pub fn put(to: &mut Vec<u8>, mut n: u64) {
 }
 
 /// Appends bytes, with their length in front.
+#[inline]
 pub fn put_bytes(to: &mut Vec<u8>, bytes: &[u8]) {
     put(to, bytes.len() as u64);
     to.extend_from_slice(bytes);

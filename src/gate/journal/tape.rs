@@ -82,7 +82,9 @@ pub(super) struct Recorder {
     /// Why the recording has ended.
     pub failed: Option<Vec<u8>>,
     waiting: Vec<Waiting>,
+    /// What was asked last without the driver, as bytes; if that was a line without its end, of which stream.
     near: Vec<u8>,
+    near_lines: Option<u64>,
 }
 
 impl Tape {
@@ -146,13 +148,37 @@ impl Tape {
     /// Notes what a recorded run has read or written without the driver.
     pub fn note_near(&self, thread: usize, request: Request, data: &[u8], charged: bool) {
         self.with(|recorder| {
-            let mut asked = std::mem::take(&mut recorder.near);
-            asked.clear();
-            asked::write_near(&mut asked, request, data);
+            recorder.near.clear();
+            recorder.near_lines = None;
+            asked::write_near(&mut recorder.near, request, data);
             let data = if asked::is_write(request) { &[] } else { data };
-            recorder.note(&Event::Near { thread, asked: &asked, data, charged });
-            recorder.near = asked;
+            recorder.note_near(thread, data, charged);
         });
+    }
+
+    /// Has a recorded run read a line without the driver, and notes that; `None` where a frame is due, which the driver writes when it is
+    /// asked, or there is no line. `request` is what it would be asked.
+    #[inline(always)]
+    pub fn note_line<'a>(
+        &self,
+        thread: usize,
+        request: Request,
+        line: impl FnOnce() -> Option<&'a [u8]>,
+    ) -> Option<&'a [u8]> {
+        self.with(|recorder| {
+            if recorder.events.len() >= FRAME {
+                return None;
+            }
+            let line = line()?;
+            let stream = asked::stream_of(request).map(|(stream, _)| stream);
+            if stream.is_none() || recorder.near_lines != stream {
+                recorder.near.clear();
+                recorder.near_lines = stream;
+                asked::write_near(&mut recorder.near, request, line);
+            }
+            recorder.note_near(thread, line, false);
+            Some(line)
+        })?
     }
 
     /// The same, of a replayed run, with what it is to read; `None` where the driver has to be asked. Whether it is to be charged. What is
@@ -190,14 +216,26 @@ impl Tape {
 
 impl Recorder {
     fn note(&mut self, event: &Event<'_>) {
-        if self.failed.is_some() {
-            return;
+        if self.make_room(event.room()) {
+            event.write(&mut self.events);
         }
-        if self.events.try_reserve(event.room()).is_err() {
+    }
+
+    /// Writes down what was asked last without the driver.
+    #[inline]
+    fn note_near(&mut self, thread: usize, data: &[u8], charged: bool) {
+        if self.make_room(Event::near_room(&self.near, data)) {
+            Event::write_near(&mut self.events, thread, &self.near, data, charged);
+        }
+    }
+
+    /// Whether an event of so many bytes can be written.
+    #[inline]
+    fn make_room(&mut self, bytes: usize) -> bool {
+        if self.failed.is_none() && self.events.try_reserve(bytes).is_err() {
             self.failed = Some(crate::lua::compat::NO_MEMORY.into());
-            return;
         }
-        event.write(&mut self.events);
+        self.failed.is_none()
     }
 
     /// Makes a frame of the events at hand.

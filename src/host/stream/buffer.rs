@@ -7,6 +7,7 @@
 //! (`read_ptr`, `write_ptr`) is moved on.
 #![allow(unsafe_code)]
 
+use std::cell::Cell;
 use std::mem::MaybeUninit;
 use std::os::raw::c_int;
 use std::{ptr, slice};
@@ -14,6 +15,7 @@ use std::{ptr, slice};
 use libc::{size_t, FILE};
 
 use super::moment::lua_may_run;
+use super::patience::has_position;
 use super::scan::{copy_line, End};
 use super::stdio::{Errno, Failure};
 
@@ -124,7 +126,7 @@ pub enum Ready {
 ///
 /// # Safety
 /// The file is open.
-#[inline]
+#[inline(always)]
 pub unsafe fn read(file: *mut FILE, wanted: Ready, place: &mut Place) -> Option<&[u8]> {
     // SAFETY: under the lock (if nobody else has it).
     unsafe {
@@ -137,11 +139,23 @@ pub unsafe fn read(file: *mut FILE, wanted: Ready, place: &mut Place) -> Option<
     }
 }
 
+/// The same of a stream of ours, without the lock, whose two atomic operations cost as much as the line: nobody but the thread that runs
+/// its Lua state reads it. Another's `fflush(NULL)` passes by a `FILE` that has nothing to be written, as one has that is being read;
+/// its `exit` may take the buffer from the `FILE`, but doesn't free it.
+///
+/// # Safety
+/// The file is open, and one that [`super::cookie`] has made in a Lua state that this thread runs.
+#[inline(always)]
+pub unsafe fn read_own(file: *mut FILE, wanted: Ready, place: &mut Place) -> Option<&[u8]> {
+    // SAFETY: see above; it is as good as locked.
+    unsafe { take(file, wanted, place).map(|given| slice::from_raw_parts(place.as_ptr().cast(), given)) }
+}
+
 /// Copies the item to `place`: how much of it has been.
 ///
 /// # Safety
 /// The file is open and locked.
-#[inline]
+#[inline(always)]
 unsafe fn take(file: *mut FILE, wanted: Ready, place: &mut Place) -> Option<usize> {
     // SAFETY: the bytes from `read_ptr` to `read_end` have been read; as many as are copied fit in `place`. The file is left as `getc`
     // would leave it after them.
@@ -172,6 +186,82 @@ unsafe fn take(file: *mut FILE, wanted: Ready, place: &mut Place) -> Option<usiz
         };
         (*layout).read_ptr = start.add(taken);
         Some(given)
+    }
+}
+
+/// Reads a line that fits in `place`, without its end, and has the buffer filled on the way if that waits for nobody: a regular file's.
+/// `positioned` is the address of a `FILE` that is known to be one. (If its descriptor should have become another's meanwhile, and that
+/// keeps silent, then the clock's signal ends the waiting, and the driver is asked.)
+///
+/// # Safety
+/// The file is open.
+#[inline(always)]
+pub unsafe fn read_line<'a>(
+    file: *mut FILE,
+    positioned: &Cell<usize>,
+    place: &'a mut Place,
+) -> Option<&'a [u8]> {
+    // SAFETY: under the lock (if nobody else has it).
+    unsafe {
+        if ftrylockfile(file) != 0 {
+            return None;
+        }
+        let given = match take(file, Ready::Line { keep: false }, place) {
+            None => take_across(file, positioned, place),
+            given => given,
+        };
+        funlockfile(file);
+        given.map(|given| slice::from_raw_parts(place.as_ptr().cast(), given))
+    }
+}
+
+/// Takes a line whose end doesn't lie in the buffer. Where it can't be had, nothing has been taken.
+///
+/// # Safety
+/// The file is open and locked.
+#[cold]
+#[inline(never)]
+unsafe fn take_across(file: *mut FILE, positioned: &Cell<usize>, place: &mut Place) -> Option<usize> {
+    // SAFETY: as for `take`. Of what is left alone, the fields tell as much as is asked here; what is put back has just been taken.
+    unsafe {
+        let layout = file as *mut Layout;
+        let (start, to) = ((*layout).read_ptr, place.as_mut_ptr().cast::<u8>());
+        let begun = ((*layout).read_end as usize).saturating_sub(start as usize);
+        let plain = (*layout).flags & (IN_BACKUP | UNBUFFERED | BY_LINE) == 0;
+        let writing = (*layout).write_ptr.cast_const() > (*layout).write_base;
+        if begun >= place.len() || !plain || writing {
+            return None;
+        }
+        if positioned.get() != file as usize {
+            if !has_position(libc::fileno(file)) {
+                return None;
+            }
+            positioned.set(file as usize);
+        }
+        if begun > 0 {
+            ptr::copy_nonoverlapping(start, to, begun);
+            (*layout).read_ptr = start.add(begun);
+        }
+        let errno = *libc::__errno_location();
+        let byte = libc::fgetc(file);
+        *libc::__errno_location() = errno;
+        if byte == libc::EOF {
+            if begun > 0 && libc::ferror(file) == 0 {
+                return Some(begun);
+            }
+        } else {
+            libc::ungetc(byte, file);
+            let start = (*layout).read_ptr;
+            let all = ((*layout).read_end as usize).saturating_sub(start as usize);
+            if let End::Line(length) = copy_line(start, all.min(place.len() - begun), to.add(begun), false) {
+                (*layout).read_ptr = start.add(length + 1);
+                return Some(begun + length);
+            }
+        }
+        for at in (0..begun).rev() {
+            libc::ungetc((*to.add(at)).into(), file);
+        }
+        None
     }
 }
 

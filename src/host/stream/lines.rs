@@ -15,6 +15,8 @@ use mlua::ffi::*;
 
 use super::buffer::{self, Ahead, Ready, PLACE};
 use super::file_ref::{FileRef, STOCK_METATABLE};
+use super::iterator;
+use crate::lua::compat;
 
 /// Its address marks the anchor of a stream of ours.
 static MARK: u8 = 0;
@@ -44,7 +46,7 @@ pub unsafe fn note(state: *mut lua_State, anchor: c_int) {
 /// Puts [`lines`] into the table of methods, unless the host has changed what is there. May raise.
 ///
 /// # Safety
-/// A valid state with six free slots.
+/// A valid state with seven free slots.
 pub unsafe fn install(state: *mut lua_State) {
     // SAFETY: see above.
     unsafe {
@@ -59,7 +61,8 @@ pub unsafe fn install(state: *mut lua_State) {
             raw_field_of(state, methods, c"lines");
             raw_field_of(state, methods, c"read");
             if lua_iscfunction(state, -1) != 0 && lua_iscfunction(state, -2) != 0 {
-                lua_pushcclosure(state, lines, 2);
+                lua_pushnil(state);
+                lua_pushcclosure(state, lines, 3);
                 lua_rawset(state, methods);
             }
         }
@@ -106,10 +109,16 @@ unsafe fn is_ours(state: *mut lua_State) -> bool {
     }
 }
 
-/// `file:lines(...)`; upvalues are the stock `lines` and `read`.
+/// Upvalues of [`lines`]: the stock `lines` and `read`, and room for what [`iterator`] makes.
+const STOCK_LINES: c_int = lua_upvalueindex(1);
+pub(super) const STOCK_READ: c_int = lua_upvalueindex(2);
+#[cfg(feature = "luajit")]
+pub(super) const MAKER: c_int = lua_upvalueindex(3);
+
+/// `file:lines(...)`
 ///
 /// # Safety
-/// Bare; Lua calls it, with its two upvalues.
+/// Bare; Lua calls it, with its upvalues.
 unsafe extern "C-unwind" fn lines(state: *mut lua_State) -> c_int {
     // SAFETY: as for this file.
     unsafe {
@@ -119,14 +128,26 @@ unsafe extern "C-unwind" fn lines(state: *mut lua_State) -> c_int {
         }
         let given = lua_gettop(state);
         if given == 1 && is_ours(state) {
-            lua_pushvalue(state, lua_upvalueindex(2));
-            lua_pushcclosure(state, next_line, 2);
+            iterator::push(state);
             return 1;
         }
-        lua_pushvalue(state, lua_upvalueindex(1));
+        lua_pushvalue(state, STOCK_LINES);
         lua_insert(state, 1);
         lua_call(state, given, LUA_MULTRET);
         lua_gettop(state)
+    }
+}
+
+/// Pushes the iterator over the handle at 1, as a C function. May raise.
+///
+/// # Safety
+/// A valid state with two free slots, in which [`lines`] is running.
+pub(super) unsafe fn push_c_iterator(state: *mut lua_State) {
+    // SAFETY: as for this file.
+    unsafe {
+        lua_pushvalue(state, 1);
+        lua_pushvalue(state, STOCK_READ);
+        lua_pushcclosure(state, next_line, 2);
     }
 }
 
@@ -138,52 +159,56 @@ unsafe extern "C-unwind" fn next_line(state: *mut lua_State) -> c_int {
     // SAFETY: as for this file. The upvalue keeps the userdata alive.
     unsafe {
         let handle = FileRef { userdata: lua_touserdata(state, lua_upvalueindex(1)) };
-        let Some(file) = handle.current() else { return luaL_error(state, GONE.as_ptr()) };
-        let mut place = PLACE;
-        if let Some(line) = buffer::read(file, Ready::Text, &mut place) {
-            lua_pushlstring(state, line.as_ptr().cast(), line.len());
-            return 1;
+        if let Some(file) = handle.current() {
+            let mut place = PLACE;
+            if let Some(line) = buffer::read_own(file, Ready::Text, &mut place) {
+                compat::push_bytes(state, line);
+                return 1;
+            }
         }
-        next_long_line(state, handle)
+        lua_settop(state, 0);
+        lua_pushvalue(state, lua_upvalueindex(1));
+        next_long_line(state, handle, lua_upvalueindex(2))
     }
 }
 
 /// The same where the line doesn't lie whole in the buffer: it begins there, the buffer has to be filled, or stock Lua reads it.
 ///
 /// # Safety
-/// As for this file; the running function is the iterator, whose upvalues are as there.
+/// As for this file; the handle stands at 1, alone on the stack, and the stock `read` at `read`.
 #[cold]
-unsafe fn next_long_line(state: *mut lua_State, handle: FileRef) -> c_int {
+pub(super) unsafe fn next_long_line(state: *mut lua_State, handle: FileRef, read: c_int) -> c_int {
     // SAFETY: as for this file. Whatever makes a string may run finalizers, which may close the handle.
     unsafe {
-        lua_settop(state, 0);
         let mut place = PLACE;
         let Some(file) = handle.current() else { return luaL_error(state, GONE.as_ptr()) };
-        if let Some(begun) = buffer::read(file, Ready::Beginning, &mut place) {
-            lua_pushlstring(state, begun.as_ptr().cast(), begun.len());
+        if let Some(begun) = buffer::read_own(file, Ready::Beginning, &mut place) {
+            compat::push_bytes(state, begun);
         }
         let Some(file) = handle.current() else { return luaL_error(state, GONE.as_ptr()) };
+        let begun = lua_gettop(state) - 1;
         match buffer::fill(file) {
             Ahead::Something => {}
-            Ahead::Nothing => return lua_gettop(state),
+            Ahead::Nothing => return begun,
             Ahead::Failed(errno) => return luaL_error(state, c"%s".as_ptr(), libc::strerror(errno.0)),
         }
-        if let Some(rest) = buffer::read(file, Ready::Text, &mut place) {
-            lua_pushlstring(state, rest.as_ptr().cast(), rest.len());
-            lua_concat(state, lua_gettop(state));
+        if let Some(rest) = buffer::read_own(file, Ready::Text, &mut place) {
+            compat::push_bytes(state, rest);
+            lua_concat(state, begun + 1);
             return 1;
         }
-        let begun = lua_gettop(state);
-        lua_pushvalue(state, lua_upvalueindex(2));
-        lua_pushvalue(state, lua_upvalueindex(1));
+        let first = begun + 2;
+        lua_pushvalue(state, read);
+        lua_pushvalue(state, 1);
         lua_call(state, 1, 3);
-        if lua_type(state, begun + 1) == LUA_TNIL {
-            if lua_type(state, begun + 2) == LUA_TSTRING {
-                return luaL_error(state, c"%s".as_ptr(), lua_tostring(state, begun + 2));
+        if lua_type(state, first) == LUA_TNIL {
+            if lua_type(state, first + 1) == LUA_TSTRING {
+                return luaL_error(state, c"%s".as_ptr(), lua_tostring(state, first + 1));
             }
+            lua_settop(state, begun + 1);
             return begun;
         }
-        lua_settop(state, begun + 1);
+        lua_settop(state, first);
         lua_concat(state, begun + 1);
         1
     }

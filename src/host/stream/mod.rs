@@ -9,6 +9,7 @@
 //! | [`held`] | bytes that wait until Lua may run |
 //! | [`moment`], [`jit`] | whether Lua may run right now, or what is written must be held until it may |
 //! | [`lines`], [`write`] | the methods `lines` and `write` of such a handle |
+//! | [`iterator`] | what `lines` gives; one file for PUC Lua, one for LuaJIT |
 //! | [`life`] | what the streams of one Lua state share, and how they learn that the state is gone |
 //! | [`stdio`], [`stdio_out`], [`numeral`] | reading and writing any `FILE`, with a bound on memory and no Lua |
 //! | [`patience`], [`buffer`] | waiting for a descriptor no longer than a box may last; what a `FILE`'s buffer holds |
@@ -44,6 +45,9 @@ mod file_ref;
 #[cfg_attr(not(feature = "luajit"), path = "handle_puc.rs")]
 mod handle;
 mod held;
+#[cfg_attr(feature = "luajit", path = "lines_luajit.rs")]
+#[cfg_attr(not(feature = "luajit"), path = "lines_puc.rs")]
+mod iterator;
 #[cfg_attr(not(feature = "luajit"), path = "no_jit.rs")]
 mod jit;
 mod life;

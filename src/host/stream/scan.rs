@@ -27,20 +27,33 @@ pub enum End {
 ///
 /// # Safety
 /// `ahead` bytes can be read at `from`, and as many written at `to`, which don't overlap.
-#[inline]
+#[inline(always)]
 pub unsafe fn copy_line(from: *const u8, ahead: usize, to: *mut u8, text: bool) -> End {
     let text = text && (compat::V51 || compat::V52);
     // SAFETY: all offsets are at most `ahead`.
     unsafe {
         let mut at = 0;
-        while at + steps::WIDTH <= ahead && at < SHORT {
-            if let Some(found) = steps::copy(from.add(at), to.add(at), text) {
-                let length = at + found;
-                return if *from.add(length) == b'\n' { End::Line(length) } else { End::Zero };
+        while at + 2 * steps::WIDTH <= ahead.min(SHORT) {
+            if let Some(found) = steps::copy_two(from.add(at), to.add(at), text) {
+                return end_at(from, at + found, text);
             }
-            at += steps::WIDTH;
+            at += 2 * steps::WIDTH;
         }
         copy_rest(from, at, ahead, to, text)
+    }
+}
+
+/// What the byte at `length` says.
+///
+/// # Safety
+/// It can be read.
+#[inline(always)]
+unsafe fn end_at(from: *const u8, length: usize, text: bool) -> End {
+    // SAFETY: see above.
+    if text && unsafe { *from.add(length) } == 0 {
+        End::Zero
+    } else {
+        End::Line(length)
     }
 }
 
@@ -48,9 +61,16 @@ pub unsafe fn copy_line(from: *const u8, ahead: usize, to: *mut u8, text: bool) 
 ///
 /// # Safety
 /// As [`copy_line`]; `at` is at most `ahead`.
-unsafe fn copy_rest(from: *const u8, at: usize, ahead: usize, to: *mut u8, text: bool) -> End {
+#[inline(never)]
+unsafe fn copy_rest(from: *const u8, mut at: usize, ahead: usize, to: *mut u8, text: bool) -> End {
     // SAFETY: as there.
     unsafe {
+        if at < SHORT && at + steps::WIDTH <= ahead {
+            if let Some(found) = steps::copy(from.add(at), to.add(at), text) {
+                return end_at(from, at + found, text);
+            }
+            at += steps::WIDTH;
+        }
         let (rest, left) = (from.add(at), ahead - at);
         let end = libc::memchr(rest.cast(), b'\n'.into(), left);
         let length = if end.is_null() { left } else { end as usize - rest as usize };
@@ -76,8 +96,32 @@ mod steps {
     ///
     /// # Safety
     /// So many bytes can be read and written.
-    #[inline]
+    #[inline(always)]
     pub unsafe fn copy(from: *const u8, to: *mut u8, text: bool) -> Option<usize> {
+        // SAFETY: passed on.
+        first(unsafe { ends(from, to, text) })
+    }
+
+    /// The same with twice as many.
+    ///
+    /// # Safety
+    /// As there.
+    #[inline(always)]
+    pub unsafe fn copy_two(from: *const u8, to: *mut u8, text: bool) -> Option<usize> {
+        // SAFETY: passed on.
+        unsafe { first(ends(from, to, text) | ends(from.add(WIDTH), to.add(WIDTH), text) << WIDTH) }
+    }
+
+    fn first(ends: u32) -> Option<usize> {
+        (ends != 0).then(|| ends.trailing_zeros() as usize)
+    }
+
+    /// Copies [`WIDTH`] bytes; gives a bit for each, which is set where it ends a line or, in a `text`, is zero.
+    ///
+    /// # Safety
+    /// So many bytes can be read and written.
+    #[inline(always)]
+    unsafe fn ends(from: *const u8, to: *mut u8, text: bool) -> u32 {
         // SAFETY: loads and stores that need no alignment; every x86-64 has these instructions.
         unsafe {
             let bytes = _mm_loadu_si128(from.cast());
@@ -86,10 +130,7 @@ mod steps {
             if text {
                 ends = _mm_or_si128(ends, _mm_cmpeq_epi8(bytes, _mm_setzero_si128()));
             }
-            match _mm_movemask_epi8(ends) {
-                0 => None,
-                mask => Some(mask.trailing_zeros() as usize),
-            }
+            _mm_movemask_epi8(ends) as u32
         }
     }
 }
@@ -97,11 +138,17 @@ mod steps {
 #[cfg(not(target_arch = "x86_64"))]
 mod steps {
     /// No step is so wide.
-    pub const WIDTH: usize = usize::MAX / 2;
+    pub const WIDTH: usize = usize::MAX / 4;
 
     /// # Safety
     /// None: it is never called.
     pub unsafe fn copy(_from: *const u8, _to: *mut u8, _text: bool) -> Option<usize> {
+        None
+    }
+
+    /// # Safety
+    /// None: it is never called.
+    pub unsafe fn copy_two(_from: *const u8, _to: *mut u8, _text: bool) -> Option<usize> {
         None
     }
 }

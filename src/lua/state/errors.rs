@@ -7,7 +7,7 @@ use std::ptr;
 use mlua::ffi::*;
 
 use super::{Kind, State};
-use crate::lua::{caller, compat, traceback, End};
+use crate::lua::{compat, traceback, End};
 
 impl State {
     /// Raises the value on top of the stack.
@@ -21,7 +21,7 @@ impl State {
 
     /// Pushes the position `level` calls up: `source:line: ` or nothing.
     pub fn push_where(self, level: c_int) {
-        api! { caller::position(self.0, level) }
+        api! { compat::position(self.0, level) }
     }
 
     /// Raises the message with the caller's position in front.
@@ -35,7 +35,7 @@ impl State {
     /// Raises `bad argument #arg to 'f' (message)`.
     pub fn arg_error(self, arg: c_int, message: &CStr) -> ! {
         api! {
-            caller::arg_error(self.0, arg, message.as_ptr());
+            compat::arg_error(self.0, arg, message.as_ptr());
         }
         #[allow(unreachable_code)]
         never()
@@ -44,7 +44,7 @@ impl State {
     /// Raises `bad argument #arg to 'f' (message)` with the string on top of the stack.
     pub fn arg_error_top(self, arg: c_int) -> ! {
         api! {
-            caller::arg_error(self.0, arg, lua_tolstring(self.0, -1, ptr::null_mut()));
+            compat::arg_error(self.0, arg, lua_tolstring(self.0, -1, ptr::null_mut()));
         }
         #[allow(unreachable_code)]
         never()

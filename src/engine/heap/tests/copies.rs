@@ -3,6 +3,7 @@
 use super::*;
 use crate::engine::code;
 use crate::engine::heap::image::WORD;
+use crate::lua::compat;
 
 /// A block of as many words, and their contents.
 fn block(h: &Heap, words: &[u64]) -> *mut u64 {
@@ -189,7 +190,7 @@ fn what_points_to_functions_that_have_moved_is_moved_by_their_own_difference() {
     assert!(budget.charge(copy.live()));
     let h = Heap::of_copy(slot, budget, &copy, &[(1, 2, 3), (start, end, BY)]).unwrap();
     check(&h);
-    let by = if cfg!(feature = "luajit") { BY } else { 0 };
+    let by = if compat::JIT { BY } else { 0 };
     let moved = [start - 1, function + BY, end, over[0] + by, over[1] + by, over[2] + by];
     assert_eq!(words(a, 6), moved);
     assert_eq!(words(within, 1), [copy.base() as u64 + 64]);

@@ -2,7 +2,7 @@
 //! Lua code of our own (`gate::waiting`), over which these look.
 //!
 //! # Safety
-//! All functions here are *bare* (see [`super`]): they need a valid state and may raise.
+//! All functions here are *bare* (see [`crate::lua`]): they need a valid state and may raise.
 #![allow(unsafe_code)]
 
 use std::os::raw::{c_char, c_int};

@@ -1,7 +1,7 @@
 //! Yields across C functions, as far as each Lua has them.
 //!
 //! # Safety
-//! All functions here are *bare* (see [`super`]): they need a valid state and may raise.
+//! All functions here are *bare* (see [`crate::lua`]): they need a valid state and may raise.
 #![allow(unsafe_code)]
 
 #[cfg(not(any(feature = "lua51", feature = "luajit")))]
@@ -9,7 +9,7 @@ use std::os::raw::c_int;
 
 use mlua::ffi::*;
 
-use super::State;
+use crate::lua::State;
 
 #[cfg(not(any(feature = "lua51", feature = "luajit")))]
 use continuation::{go_on, Continuation};

@@ -57,6 +57,7 @@ pub unsafe fn prepare(state: *mut lua_State, text: Option<&[u8]>) -> c_int {
     if is_open {
         return LUA_OK;
     }
+    // The allocator is ours, so its data is the header of the heap that the state lies in, where nothing else is at work.
     let room = allocate(header, ptr::null_mut(), 0, ROOM);
     if room.is_null() {
         lua_pushstring(state, c"not enough memory".as_ptr());
@@ -74,6 +75,9 @@ pub unsafe fn prepare(state: *mut lua_State, text: Option<&[u8]>) -> c_int {
 }
 
 /// Bare: opens it and hides it.
+///
+/// # Safety
+/// A valid state, called by Lua; the collector is at rest.
 unsafe extern "C-unwind" fn open(state: *mut lua_State) -> c_int {
     lua_pushcfunction(state, luaopen_ffi);
     lua_pushstring(state, c"ffi".as_ptr());

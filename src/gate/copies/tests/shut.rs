@@ -115,9 +115,16 @@ fn restored_boxes_are_closed_whole() {
 #[test]
 fn boxes_that_came_back_are_closed_whole() {
     all_shut(
-        "local first = sandbox.new() first:dostring(PROGRAM) first:dostring(PREPARE)
-         local image = first:save() first:close()
-         box = sandbox.restore(image) box:dostring 'look()'
+        "local restored, tries = false, 0
+         repeat
+           local first = sandbox.new() first:dostring(PROGRAM) first:dostring(PREPARE)
+           local image = first:save() first:close()
+           restored, box = pcall(sandbox.restore, image)
+           tries = tries + 1
+           -- LuaJIT wants the same place again, which a test on another thread may have taken meanwhile.
+           assert(restored or tries < 100 and box:find 'address of its heap is taken', box)
+         until restored
+         box:dostring 'look()'
          local mark = box:checkpoint() box:dostring 'look() collectgarbage() keys, bykey = {}, {}' box:rollback(mark)
          box:dostring 'look()'",
         1,

@@ -2,11 +2,21 @@
 
 use std::rc::Rc;
 
+use once_cell::sync::Lazy;
+
 use super::exchange::{Bill, NoMemory};
+use super::random;
 use crate::engine::heap::Budget;
 
 /// Places that an idle memo keeps.
 const KEEP: usize = 256;
+
+/// What addresses are multiplied by. A box may know how its tables lie to each other, and must not choose ones that all lead to the same places: the
+/// search would take as long as there are tables, and nothing stops it while the memo grows.
+static FACTOR: Lazy<u64> = Lazy::new(|| {
+    let [word, ..] = random::seed();
+    word | 1
+});
 
 /// A table that has been met, in a place that its address leads to, or in the next free one. In words of half its address' length, so that none is
 /// lost between two entries.
@@ -31,6 +41,8 @@ pub struct Memo {
     /// As many as a power of two, or none. A quarter of them stays free.
     places: Vec<Met>,
     len: u32,
+    /// [`FACTOR`], as soon as there are places.
+    factor: u64,
     /// Whether it may hold anything: it was first met while no stop could come.
     used: bool,
     bill: Bill,
@@ -50,10 +62,10 @@ fn places(n: usize) -> Result<Vec<Met>, NoMemory> {
 
 /// Where a table is, or would be, among so many: a power of two.
 #[inline(always)]
-fn find(places: &mut [Met], address: u64) -> Option<&mut Met> {
+fn find(places: &mut [Met], factor: u64, address: u64) -> Option<&mut Met> {
     let mask = places.len().wrapping_sub(1);
-    // Multiplies, and takes bits from the middle: table addresses need no more.
-    let mut at = (address.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32) as usize & mask;
+    // Takes bits from the middle, to which all of an address' own have come.
+    let mut at = (address.wrapping_mul(factor) >> 32) as usize & mask;
     while let Some(met) = places.get(at) {
         if met.address() == address || met.address() == 0 {
             return places.get_mut(at);
@@ -86,7 +98,7 @@ impl Memo {
     fn note(&mut self, address: usize) -> (u32, bool) {
         let address = address as u64;
         let number = self.len;
-        match find(&mut self.places, address) {
+        match find(&mut self.places, self.factor, address) {
             Some(met) if met.address() != 0 => (met.number, true),
             Some(met) => {
                 *met = Met { address: [address as u32, (address >> 32) as u32], number };
@@ -101,7 +113,9 @@ impl Memo {
     pub fn meet(&mut self, address: usize) -> Result<(u32, bool), NoMemory> {
         self.used = true;
         if self.is_full() {
-            if let Some(met) = find(&mut self.places, address as u64).filter(|met| met.address() != 0) {
+            if let Some(met) =
+                find(&mut self.places, self.factor, address as u64).filter(|met| met.address() != 0)
+            {
                 return Ok((met.number, true));
             }
             self.grow()?;
@@ -115,8 +129,9 @@ impl Memo {
         // Old and new lie side by side.
         self.bill.raise_to(bytes_for(now).saturating_add(bytes_for(next)))?;
         let mut grown = places(next)?;
+        self.factor = *FACTOR;
         for met in self.places.iter().filter(|met| met.address() != 0) {
-            if let Some(place) = find(&mut grown, met.address()) {
+            if let Some(place) = find(&mut grown, self.factor, met.address()) {
                 *place = *met;
             }
         }
@@ -146,6 +161,7 @@ impl Memo {
                 return Err(NoMemory);
             }
             self.places = places(n)?;
+            self.factor = *FACTOR;
         }
         self.bill.lower_to(bytes_for(n));
         self.bill.raise_to(bytes_for(n))

@@ -122,10 +122,7 @@ describe("after box:rollback", function()
   end)
 
   it("open files of the box stand where they stood; what is in them stays", function()
-    local path = helpers.directory()
-    local file = assert(io.open(path .. "/lines", "w"))
-    file:write("1\n2\n3\n4\n")
-    file:close()
+    local path = helpers.tree { lines = "1\n2\n3\n4\n" }
     local box = helpers.box { files = { ["/d"] = { path = path, write = true } } }
     box:dostring "f = io.open '/d/lines' f:read() out = io.open('/d/out', 'w') out:write 'first '"
     local mark = box:checkpoint()

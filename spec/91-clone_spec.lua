@@ -279,10 +279,7 @@ describe("box:clone", function()
   end)
 
   it("reads and writes the files that the box had open", function()
-    local path = helpers.directory()
-    local file = assert(io.open(path .. "/lines", "w"))
-    file:write("1\n2\n3\n4\n")
-    file:close()
+    local path = helpers.tree { lines = "1\n2\n3\n4\n" }
     local box = helpers.box { files = { ["/d"] = { path = path, write = true } } }
     box:limits { files = 2 }
     box:dostring "f = io.open '/d/lines' f:read() out = io.open('/d/out', 'w') out:write 'box '"

@@ -185,10 +185,7 @@ describe("sandbox.replay", function()
   end)
 
   it("needs none of the host's functions, streams or files", function()
-    local directory = helpers.directory()
-    local file = assert(io.open(directory .. "/in.txt", "w"))
-    file:write("granted\n")
-    file:close()
+    local directory = helpers.tree { ["in.txt"] = "granted\n" }
     local box, finish = recorded {
       files = { ["/"] = { path = directory, write = true } },
       modules = { lookup = function(key) return key .. "!" end, plain = { 1, 2 } },

@@ -90,10 +90,7 @@ describe("safelua", function()
   end)
 
   it("grants directories, for reading or writing, under their own names or others", function()
-    local directory = helpers.directory()
-    local file = assert(io.open(directory .. "/f", "w"))
-    file:write("content")
-    file:close()
+    local directory = helpers.tree { f = "content" }
     local code = "local name = ... print((assert(io.open(name)):read('*a')), (select(2, io.open(name, 'a'))))"
     local script = helpers.file(code)
     local out = run(0, { "--read", directory, script, directory .. "/f" })

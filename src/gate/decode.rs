@@ -151,15 +151,10 @@ impl Decoder {
 
     #[cold]
     fn make_room(&mut self, top: c_int) {
-        let s = self.state;
-        self.room = top
-            + if s.has_room(MORE) {
-                MORE
-            } else if s.makes_room(SLOTS) {
-                SLOTS
-            } else {
-                s.raise(c"tables nested too deep")
-            };
+        match self.state.makes_room_for(MORE, SLOTS) {
+            Some(n) => self.room = top + n,
+            None => self.state.raise(c"tables nested too deep"),
+        }
     }
 
     #[inline(always)]
@@ -167,8 +162,7 @@ impl Decoder {
         let frame = frame.to_le_bytes();
         let at_hand = self.level.at_hand(self.exchange, |e| e.frames.append_ready(&frame, &[]));
         if !at_hand && !self.level.with_exchange(self.exchange, |e| e.frames.append(&frame).is_ok()) {
-            self.state.push_cstr(c"not enough memory");
-            self.state.error();
+            self.state.no_memory();
         }
     }
 

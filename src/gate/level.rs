@@ -90,10 +90,7 @@ impl Level {
         });
         match taken {
             Some(exchange) => exchange,
-            None => {
-                s.push_cstr(c"not enough memory");
-                s.error()
-            }
+            None => s.no_memory(),
         }
     }
 
@@ -233,10 +230,7 @@ impl Level {
     pub fn settle(self, s: State, request: Request, reply: Reply, exchange: *mut Exchange) {
         match reply {
             Reply::Values => {}
-            Reply::NoMemory => {
-                s.push_cstr(c"not enough memory");
-                s.error()
-            }
+            Reply::NoMemory => s.no_memory(),
             Reply::Error => {
                 if super::decode::decode(s, self, exchange, Side::Back, self.link_for(request)) == 0 {
                     s.push_nil();

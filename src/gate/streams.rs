@@ -64,8 +64,7 @@ impl Link {
             realm::known(level, id).is_none_or(|core| core.ledger.note_file(number, address).is_ok())
         });
         if !noted {
-            s.push_cstr(c"not enough memory");
-            s.error();
+            s.no_memory();
         }
         Ok((tag::STREAM, number << BITS | READS | WRITES))
     }

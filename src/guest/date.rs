@@ -213,8 +213,7 @@ pub fn date(s: State) -> c_int {
     let exchange = level.take(s);
     let append = |bytes: &[u8]| {
         if !level.with_exchange(exchange, |e| e.out.append(bytes).is_ok()) {
-            s.push_cstr(c"not enough memory");
-            s.error();
+            s.no_memory();
         }
     };
     let mut rest = format;

@@ -21,8 +21,7 @@ fn ask(s: State, index: c_int, request: Request) -> (c_int, bool) {
     Encoder::new(s, level, exchange, Side::Out, Link::Owner).encode(index, 1, 1);
     let reply = level.cross(s, request, exchange);
     if !matches!(reply, Reply::Values | Reply::Error) {
-        s.push_cstr(c"not enough memory");
-        s.error();
+        s.no_memory();
     }
     let n = decode(s, level, exchange, Side::Back, Link::Owner);
     level.lower(height);

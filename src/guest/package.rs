@@ -178,10 +178,7 @@ fn load_granted(s: State) -> c_int {
             level.lower(height);
             false
         }
-        Reply::NoMemory | Reply::Misuse(_) => {
-            s.push_cstr(c"not enough memory");
-            s.error()
-        }
+        Reply::NoMemory | Reply::Misuse(_) => s.no_memory(),
     };
     if !good {
         fail(s, 2);

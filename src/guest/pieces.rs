@@ -111,8 +111,7 @@ fn gather(
 ) -> Result<Option<()>, Failure> {
     let append = |bytes: &[u8]| {
         if !level.with_exchange(exchange, |e| e.out.append(bytes).is_ok()) {
-            s.push_cstr(c"not enough memory");
-            s.error();
+            s.no_memory();
         }
     };
     let size = match format {

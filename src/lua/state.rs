@@ -115,10 +115,17 @@ impl State {
         let made = self.has_room(n);
         // A stack that is nowhere near its longest lacks memory; stock Lua says so from 5.3 on.
         if !made && self.top().saturating_add(n) < 7000 {
-            self.push_cstr(c"not enough memory");
-            self.error();
+            self.no_memory();
         }
         made
+    }
+
+    /// Room for `many` more values, or for `few` at least: for how many. `None` where the stack would be too long.
+    pub fn makes_room_for(self, many: c_int, few: c_int) -> Option<c_int> {
+        if self.has_room(many) {
+            return Some(many);
+        }
+        self.makes_room(few).then_some(few)
     }
 
     /// Room for `n` more values, or an error.

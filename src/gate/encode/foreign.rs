@@ -54,7 +54,7 @@ impl Walk {
         });
         if !noted {
             self.link.release(self.state, self.level, number, 1);
-            self.no_memory();
+            self.state.no_memory();
         }
     }
 

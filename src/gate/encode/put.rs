@@ -20,7 +20,7 @@ impl Walk {
         if !self.pen.put(head, rest) {
             self.make_room(N.saturating_add(rest.len()));
             if !self.pen.put(head, rest) {
-                self.no_memory();
+                self.state.no_memory();
             }
         }
     }
@@ -69,14 +69,9 @@ impl Walk {
     fn make_room(&mut self, size: usize) {
         self.level.lay_down(self.exchange, self.side, self.pen);
         if !self.with_room(|e, side| e.buffer(side).reserve(size).is_ok()) {
-            self.no_memory();
+            self.state.no_memory();
         }
         self.pen = self.level.pen(self.exchange, self.side);
-    }
-
-    pub(super) fn no_memory(&self) -> ! {
-        self.state.push_cstr(c"not enough memory");
-        self.state.error()
     }
 
     /// Tries `f`, once more after a collection where a box has no room for it.

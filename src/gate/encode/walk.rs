@@ -123,7 +123,7 @@ impl Walk {
                 None => {}
             }
         }
-        self.no_memory()
+        self.state.no_memory()
     }
 
     /// Leaves the pairs of the table on top for [`Walk::rest`].
@@ -184,20 +184,19 @@ impl Walk {
         if !self.level.at_hand(self.exchange, note) {
             let grow = |e: &mut Exchange, _| e.frames.reserve(frame.len()).is_ok();
             if !self.with_room(grow) || !self.level.at_hand(self.exchange, note) {
-                self.no_memory();
+                self.state.no_memory();
             }
         }
         if top + SLOTS > self.room {
-            if s.has_room(MORE) {
-                self.room = top + MORE;
-            } else if s.makes_room(SLOTS) {
-                self.room = top + SLOTS;
-            } else {
-                s.set_top(base);
-                path::push_name(s, self.what, number % PUT_OFF);
-                s.push_cstr(c": tables nested too deep");
-                s.concat(2);
-                s.error();
+            match s.makes_room_for(MORE, SLOTS) {
+                Some(n) => self.room = top + n,
+                None => {
+                    s.set_top(base);
+                    path::push_name(s, self.what, number % PUT_OFF);
+                    s.push_cstr(c": tables nested too deep");
+                    s.concat(2);
+                    s.error();
+                }
             }
         }
         s.push_nil();

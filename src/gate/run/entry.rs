@@ -133,8 +133,7 @@ fn make_room(s: State, level: Level, run: &Run) {
             break;
         }
     }
-    s.push_cstr(c"not enough memory");
-    s.error()
+    s.no_memory()
 }
 
 fn compile(s: State) {

@@ -57,10 +57,7 @@ pub(super) fn read_by(s: State, index: c_int, first: c_int, last: c_int) -> c_in
 fn read_one(s: State, index: c_int, format: Format) -> c_int {
     match format {
         // Nothing may be read by a length that no string can have.
-        Format::Count(n) if n >= usize::MAX / 2 => {
-            s.push_cstr(c"not enough memory");
-            s.error()
-        }
+        Format::Count(n) if n >= usize::MAX / 2 => s.no_memory(),
         format => stream::read(s, index, format),
     }
 }

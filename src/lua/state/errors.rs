@@ -19,6 +19,12 @@ impl State {
         never()
     }
 
+    /// Raises what Lua itself raises where there is no memory.
+    pub fn no_memory(self) -> ! {
+        self.push_cstr(c"not enough memory");
+        self.error()
+    }
+
     /// Pushes the position `level` calls up: `source:line: ` or nothing.
     pub fn push_where(self, level: c_int) {
         api! { compat::position(self.0, level) }
